@@ -1,0 +1,310 @@
+"""Names and types: a parsed expression becomes an annotated one, or a list of everything wrong with it.
+
+What lives here: the walk that applies the type algebra (types.py) and resolves names. What does not: evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from fractions import Fraction
+
+from mqk.dsl import syntax
+from mqk.dsl import types as t
+from mqk.dsl.environment import ConstantRef, Environment, FactRef
+from mqk.dsl.errors import DslError
+from mqk.dsl.literals import literal
+from mqk.quantity import format_duration, format_ratio
+
+FUNCTIONS = {"abs": (1, 1), "min": (2, 16), "max": (2, 16)}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An expression whose every node carries its type, or the errors that kept it from that (never both)."""
+
+    expr: syntax.Expr
+    errors: tuple[DslError, ...]
+
+
+def check_expression(expr: syntax.Expr, environment: Environment, expected: t.Type | None = t.BOOL) -> Checked:
+    """Annotate `expr` with types and references, collecting all errors.
+
+    `expected` is what the whole expression must be (None for anything).
+    """
+    checker = _Checker(environment)
+    annotated = checker.expect(expr, expected) if expected is not None else checker.check(expr)
+    return Checked(annotated, tuple(checker.errors))
+
+
+class _Checker:
+    """Walks an expression once. A node whose type stays None has been reported; its users stay silent about it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.errors: list[DslError] = []
+
+    def _report(self, code: str, message: str, node: syntax.Expr, help: str | None = None) -> None:
+        self.errors.append(DslError(code, message, node.start, node.end, help))
+
+    def expect(self, expr: syntax.Expr, expected: t.Type) -> syntax.Expr:
+        """Check `expr` where a value of type `expected` is due."""
+        node = self.check(expr, expected)
+        if node.type is not None and node.type != expected and t.unify(node.type, expected) != expected:
+            help = None
+            if expected == t.BOOL:
+                help = "a rule is a condition: compare the value with a limit"
+            self._report("type", f"found {_a(node.type)} where {_a(expected)} is expected", expr, help)
+        return node
+
+    def check(self, expr: syntax.Expr, hint: t.Type | None = None) -> syntax.Expr:
+        """Check `expr`; `hint` is the type its place suggests, which decides what a bare symbol is."""
+        match expr:
+            case syntax.Literal():
+                return self._literal(expr)
+            case syntax.Name():
+                return self._name(expr)
+            case syntax.Symbol():
+                return self._symbol(expr, hint)
+            case syntax.SetOf():
+                return self._set(expr, hint)
+            case syntax.Negate(operand=operand):
+                node = self._scalar(self.check(operand, hint), "`-`")
+                return replace(expr, operand=node, type=node.type)
+            case syntax.Not(operand=operand):
+                return replace(expr, operand=self.expect(operand, t.BOOL), type=t.BOOL)
+            case syntax.Arithmetic():
+                return self._arithmetic(expr)
+            case syntax.Compare():
+                return self._compare(expr)
+            case syntax.Member():
+                return self._member(expr)
+            case syntax.Connective(operands=operands):
+                return replace(expr, operands=tuple(self.expect(o, t.BOOL) for o in operands), type=t.BOOL)
+            case syntax.If():
+                return self._if(expr, hint)
+            case syntax.Call():
+                return self._call(expr, hint)
+            case syntax.Present():
+                return self._present(expr)
+            case syntax.Window():
+                return self._window(expr)
+            case _:
+                raise AssertionError(f"unknown node {type(expr).__name__}")
+
+    def _literal(self, expr: syntax.Literal) -> syntax.Expr:
+        try:
+            value, kind = literal(expr)
+        except DslError as error:
+            self.errors.append(error)
+            return expr
+        return replace(expr, value=value, type=kind)
+
+    def _name(self, expr: syntax.Name) -> syntax.Name:
+        ref = self._environment.lookup(expr.path)
+        if ref is not None:
+            return replace(expr, ref=ref, type=ref.type)
+        absence = self._environment.absence(expr.path)
+        if absence is not None:
+            self._report("name", f"`{expr.path}` {absence}", expr)
+            return expr
+        close = get_close_matches(expr.path, sorted(self._environment.names()), n=1, cutoff=0.6)
+        self._report("name", f"unknown name `{expr.path}`", expr, f"did you mean `{close[0]}`?" if close else None)
+        return expr
+
+    def _symbol(self, expr: syntax.Symbol, hint: t.Type | None) -> syntax.Expr:
+        if hint is not None and hint.kind is t.Kind.SYMBOL:
+            return replace(expr, type=hint)
+        if hint is not None and hint.kind is t.Kind.ENUM:
+            if expr.text not in hint.members:
+                close = get_close_matches(expr.text, hint.members, n=1, cutoff=0.5)
+                help = f"did you mean `{close[0]}`?" if close else f"write {hint}"
+                self._report("value", f"`{expr.text}` is not {hint}", expr, help)
+            return replace(expr, type=hint)
+        what = f"where {_a(hint)} is expected" if hint is not None else "that nothing here gives a meaning"
+        self._report("type", f"found the word `{expr.text}` {what}", expr)
+        return expr
+
+    def _set(self, expr: syntax.SetOf, hint: t.Type | None) -> syntax.Expr:
+        element = hint.element if hint is not None and hint.kind is t.Kind.SET else None
+        if element is None or element.kind not in (t.Kind.SYMBOL, t.Kind.ENUM):
+            self._report(
+                "type", "a set stands behind `in`, and holds symbols", expr, "write `order.symbol in [SPY, QQQ]`"
+            )
+            return expr
+        items = tuple(self.expect(item, element) for item in expr.items)
+        return replace(expr, items=items, type=t.set_of(element))
+
+    def _scalar(self, node: syntax.Expr, where: str) -> syntax.Expr:
+        if node.type is not None and node.type.kind not in t.SCALAR_KINDS:
+            self._report("type", f"{where} does not apply to {_a(node.type)}", node)
+            return replace(node, type=None)
+        return node
+
+    def _arithmetic(self, expr: syntax.Arithmetic) -> syntax.Expr:
+        left, right = self.check(expr.left), self.check(expr.right)
+        node = replace(expr, left=left, right=right)
+        if left.type is None or right.type is None:
+            return node
+        match expr.op:
+            case "+" | "-":
+                result = t.sum_type(left.type, right.type, expr.op)
+            case "*":
+                result = t.product_type(left.type, right.type)
+            case "/":
+                result = t.quotient_type(left.type, right.type)
+            case _:
+                result = t.share_type(left.type, right.type)
+        if result is None:
+            self._report("unit", _clash(expr.op, left.type, right.type), expr, _clash_help(expr.op, left, right))
+        return replace(node, type=result)
+
+    def _compare(self, expr: syntax.Compare) -> syntax.Expr:
+        operands = self._together(expr.operands)
+        for op, left, right in zip(expr.ops, operands, operands[1:], strict=False):
+            self._comparable(op, left, right)
+        return replace(expr, operands=tuple(operands), type=t.BOOL)
+
+    def _together(self, operands: Sequence[syntax.Expr]) -> list[syntax.Expr]:
+        """Check operands that must share a type; bare symbols take theirs from the others."""
+        checked = {i: self.check(o) for i, o in enumerate(operands) if not isinstance(o, syntax.Symbol)}
+        hint = next((node.type for node in checked.values() if node.type is not None), None)
+        if hint is None and len(checked) < len(operands) and checked:
+            # The others were reported already; a symbol beside them cannot be understood, and need not be.
+            return [checked.get(i, o) for i, o in enumerate(operands)]
+        return [checked[i] if i in checked else self.check(o, hint) for i, o in enumerate(operands)]
+
+    def _comparable(self, op: str, left: syntax.Expr, right: syntax.Expr) -> None:
+        if left.type is None or right.type is None:
+            return
+        common = t.unify(left.type, right.type)
+        if common is None:
+            span = replace(left, end=right.end)
+            help = _clash_help(op, left, right)
+            self._report("unit", f"{_a(left.type)} cannot be compared with {_a(right.type)}", span, help)
+            return
+        kinds = t.EQUATABLE_KINDS if op in ("==", "!=") else t.ORDERED_KINDS
+        if common.kind not in kinds:
+            help = "use `==` or `!=`" if common.kind in t.EQUATABLE_KINDS else None
+            self._report("type", f"`{op}` does not apply to {_a(common)}", replace(left, end=right.end), help)
+
+    def _member(self, expr: syntax.Member) -> syntax.Expr:
+        item = self.check(expr.item)
+        hint = t.set_of(item.type) if item.type is not None else None
+        if hint is None and isinstance(expr.container, syntax.SetOf):
+            return replace(expr, item=item, type=t.BOOL)
+        container = self.check(expr.container, hint)
+        node = replace(expr, item=item, container=container, type=t.BOOL)
+        if container.type is None or item.type is None:
+            return node
+        if container.type.kind is not t.Kind.SET:
+            self._report("type", f"`in` needs a set on its right, found {_a(container.type)}", expr.container)
+        elif container.type.element != item.type:
+            self._report("type", f"{_a(item.type)} is never in a {container.type}", expr)
+        return node
+
+    def _if(self, expr: syntax.If, hint: t.Type | None) -> syntax.Expr:
+        condition = self.expect(expr.condition, t.BOOL)
+        then, otherwise = self.check(expr.then, hint), self.check(expr.otherwise, hint)
+        node = replace(expr, condition=condition, then=then, otherwise=otherwise)
+        if then.type is None or otherwise.type is None:
+            return node
+        common = t.unify(then.type, otherwise.type)
+        if common is None:
+            self._report("type", f"`then` gives {_a(then.type)} but `else` gives {_a(otherwise.type)}", expr)
+        return replace(node, type=common)
+
+    def _call(self, expr: syntax.Call, hint: t.Type | None) -> syntax.Expr:
+        if expr.function not in FUNCTIONS:
+            close = get_close_matches(expr.function, [*FUNCTIONS, "present", "count"], n=1, cutoff=0.5)
+            help = f"did you mean `{close[0]}`?" if close else "there are `abs`, `min`, `max`, `present` and `count`"
+            self._report("name", f"unknown function `{expr.function}`", expr, help)
+            return expr
+        least, most = FUNCTIONS[expr.function]
+        if not least <= len(expr.arguments) <= most:
+            wanted = "one value" if most == 1 else f"{least} to {most} values"
+            self._report("type", f"`{expr.function}` takes {wanted}, found {len(expr.arguments)}", expr)
+            return expr
+        arguments = tuple(self._scalar(self.check(a, hint), f"`{expr.function}`") for a in expr.arguments)
+        common = arguments[0].type
+        for argument in arguments[1:]:
+            if common is None or argument.type is None:
+                return replace(expr, arguments=arguments)
+            unified = t.unify(common, argument.type)
+            if unified is None:
+                self._report("unit", f"`{expr.function}` mixes {_a(common)} with {_a(argument.type)}", expr)
+            common = unified
+        return replace(expr, arguments=arguments, type=common)
+
+    def _present(self, expr: syntax.Present) -> syntax.Expr:
+        fact = self._name(expr.fact)
+        if fact.ref is not None and not (isinstance(fact.ref, FactRef) and fact.ref.optional):
+            help = "only facts that may be missing are asked for with `present`"
+            self._report("type", f"`{fact.path}` is always there", expr, help)
+        return replace(expr, fact=fact, type=t.BOOL)
+
+    def _window(self, expr: syntax.Window) -> syntax.Expr:
+        streams = sorted(self._environment.streams())
+        if expr.stream not in streams:
+            close = get_close_matches(expr.stream, streams, n=1, cutoff=0.5)
+            known = ", ".join(f"`{stream}`" for stream in streams)
+            help = f"did you mean `{close[0]}`?" if close else f"there are {known}" if known else None
+            self._report("name", f"unknown stream `{expr.stream}`", expr, help)
+        duration = self.expect(expr.duration, t.DURATION)
+        micros = constant_micros(duration)
+        if duration.type is not None and micros is None:
+            self._report("type", "a window's length is fixed: write a duration or a limit", duration)
+        slot = f"count({expr.stream} within {format_duration(micros)})" if micros is not None else None
+        return replace(expr, duration=duration, slot=slot, type=t.COUNT)
+
+
+def constant_micros(node: syntax.Expr) -> int | None:
+    """The length of a window in microseconds, when it is a literal or a constant; else None."""
+    value: syntax.Value | None = None
+    if isinstance(node, syntax.Literal):
+        value = node.value
+    elif isinstance(node, syntax.Name) and isinstance(node.ref, ConstantRef):
+        value = node.ref.value
+    return value if type(value) is int and node.type == t.DURATION else None
+
+
+def _a(kind: t.Type) -> str:
+    text = str(kind)
+    if kind.kind in (t.Kind.MONEY, t.Kind.TEXT, t.Kind.BOOL, t.Kind.ENUM):
+        return text
+    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
+
+
+def _clash(op: str, left: t.Type, right: t.Type) -> str:
+    match op:
+        case "+":
+            return f"{_a(left)} and {_a(right)} do not add"
+        case "-":
+            return f"{_a(right)} cannot be taken from {_a(left)}"
+        case "*":
+            return f"{_a(left)} and {_a(right)} do not multiply"
+        case "/":
+            return f"{_a(left)} cannot be divided by {_a(right)}"
+        case _:
+            return f"`of` takes a ratio of an amount, found {_a(left)} of {_a(right)}"
+
+
+def _clash_help(op: str, left: syntax.Expr, right: syntax.Expr) -> str | None:
+    assert left.type is not None
+    assert right.type is not None
+    for literal_side, other in ((left, right), (right, left)):
+        if isinstance(literal_side, syntax.Literal) and literal_side.kind == "number":
+            written, kind = literal_side.text, other.type.kind if other.type else None
+            if kind is t.Kind.RATIO or op == "of":
+                return f"write `{format_ratio(Fraction(written.replace('_', '')))}` or `{written}%`"
+            if kind is t.Kind.MONEY:
+                return f"write `{written} USD`"
+            if kind is t.Kind.DURATION:
+                return f"write `{written}s` or `{written}m`"
+    kinds = {left.type.kind, right.type.kind}
+    if kinds == {t.Kind.RATIO, t.Kind.MONEY}:
+        return "say of what: `limits.max_position of account.equity`"
+    if left.type.kind is right.type.kind is t.Kind.MONEY:
+        return "amounts of different currencies do not mix"
+    return None

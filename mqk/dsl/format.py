@@ -1,0 +1,64 @@
+"""A syntax tree back to text, in one canonical form: the form that is hashed, shown and compared.
+
+Parsing the result gives the same tree; formatting is idempotent.
+"""
+
+from __future__ import annotations
+
+from mqk.dsl import syntax
+
+# How tightly each construct binds; an operand that binds less tightly than its place asks for is bracketed.
+_IF, _OR, _AND, _NOT, _COMPARE, _SUM, _TERM, _SHARE, _FACTOR, _ATOM = range(10)
+_LEVELS = {"+": _SUM, "-": _SUM, "*": _TERM, "/": _TERM, "of": _SHARE}
+
+
+def format_expression(expr: syntax.Expr) -> str:
+    """The canonical text of an expression."""
+    return _text(expr)[0]
+
+
+def _at(expr: syntax.Expr, level: int) -> str:
+    text, own = _text(expr)
+    return text if own >= level else f"({text})"
+
+
+def _text(expr: syntax.Expr) -> tuple[str, int]:
+    match expr:
+        case syntax.Literal(text=text):
+            return " ".join(text.split()), _ATOM
+        case syntax.Name(path=path):
+            return path, _ATOM
+        case syntax.Symbol(text=text):
+            return text, _ATOM
+        case syntax.SetOf(items=items):
+            return "[" + ", ".join(_at(item, _IF) for item in items) + "]", _ATOM
+        case syntax.Negate(operand=operand):
+            return "-" + _at(operand, _FACTOR), _FACTOR
+        case syntax.Not(operand=operand):
+            return "not " + _at(operand, _NOT), _NOT
+        case syntax.Arithmetic(op=op, left=left, right=right):
+            level = _LEVELS[op]
+            # `of` groups to the right, everything else to the left.
+            left_level, right_level = (level + 1, level) if op == "of" else (level, level + 1)
+            return f"{_at(left, left_level)} {op} {_at(right, right_level)}", level
+        case syntax.Compare(operands=operands, ops=ops):
+            parts = [_at(operands[0], _SUM)]
+            for op, operand in zip(ops, operands[1:], strict=True):
+                parts += [op, _at(operand, _SUM)]
+            return " ".join(parts), _COMPARE
+        case syntax.Member(item=item, container=container, negated=negated):
+            word = "not in" if negated else "in"
+            return f"{_at(item, _SUM)} {word} {_at(container, _SUM)}", _COMPARE
+        case syntax.Connective(op=op, operands=operands):
+            level = _AND if op == "and" else _OR
+            return f" {op} ".join(_at(operand, level + 1) for operand in operands), level
+        case syntax.If(condition=condition, then=then, otherwise=otherwise):
+            return f"if {_at(condition, _OR)} then {_at(then, _OR)} else {_at(otherwise, _IF)}", _IF
+        case syntax.Call(function=function, arguments=arguments):
+            return f"{function}(" + ", ".join(_at(argument, _IF) for argument in arguments) + ")", _ATOM
+        case syntax.Present(fact=fact):
+            return f"present({fact.path})", _ATOM
+        case syntax.Window(stream=stream, duration=duration):
+            return f"count({stream} within {_at(duration, _SUM)})", _ATOM
+        case _:
+            raise AssertionError(f"unknown node {type(expr).__name__}")
