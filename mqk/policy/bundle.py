@@ -1,0 +1,188 @@
+"""What binds one engine once all layers are laid: the Bundle, its parts, and where each of them came from.
+
+Plain data with its hash; laying the layers is layers.py and effective.py, compiling it is mqk.guards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from mqk.policy.canonical import canonical_bytes
+from mqk.policy.describe import describe
+from mqk.policy.diagnostics import PolicyError, Span, error, quoted
+from mqk.policy.nodes import Text
+from mqk.policy.suggest import did_you_mean
+from mqk.policy.values import LimitValue
+from mqk.quantity import Duration, Money, Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One document's say in a value: the document (`risk:tier_a`), what it wrote and where."""
+
+    document: str
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit as it stands: its value, as written by the uppermost layer, and every layer from the lowest up."""
+
+    name: str
+    value: LimitValue
+    text: str
+    span: Span
+    chain: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatchSource:
+    """How long an outcome lasts (`session_end` or `released`) and which role may release it."""
+
+    until: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSource:
+    """A rule as it stands; `confirm` counts judgements in a row, `document` and `span` are the uppermost layer's."""
+
+    id: str
+    title: str
+    at: str
+    require: Text
+    when: Text | None
+    otherwise: str
+    confirm: int
+    latch: LatchSource | None
+    exits_included: bool
+    exits_reason: str | None
+    enforce: str
+    cites: tuple[str, ...]
+    document: str
+    span: Span
+    chain: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """A strategy by its registered name, with its parameters as written; a shadow strategy's orders do not leave."""
+
+    id: str
+    params: Mapping[str, str]
+    shadow: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionSource:
+    """One move of a state machine, from each of `from_states` (`any` written out, the target left out) to `to`."""
+
+    from_states: tuple[str, ...]
+    to: str
+    by: str
+    role: str | None
+    require: Text | None
+    when: Text | None
+    confirm: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSource:
+    """A state machine: what each state is (`initial`, `normal`, `sticky`) and the moves there are."""
+
+    id: str
+    states: Mapping[str, str]
+    transitions: tuple[TransitionSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBars:
+    """How many bars pass before a message reaches the market."""
+
+    submit: int
+    cancel: int
+    replace: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPolicy:
+    """What trading costs and how orders fill; ratios are of the price, volatility of the fill bar's range."""
+
+    market_fill: str
+    spread: Ratio
+    slippage: Ratio
+    volatility: Ratio
+    cap: Ratio
+    commission_per_order: Money
+    latency_bars: LatencyBars
+    corporate_actions: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePolicy:
+    """When the loop does what: the time between two runs of each job, and how long silence is tolerated."""
+
+    calendar: str
+    tick: Duration
+    reconcile: Duration
+    heartbeat: Duration
+    deadman: Duration
+    replay_pace: Duration
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything that binds one engine. `as_of` and `overlays` say how it was asked for, `not_in_force` what fell out.
+
+    Two bundles with one `sha256` mean the same, whatever files, comments, titles or order they were written in.
+    """
+
+    engine: str
+    mode: str
+    capital: Money
+    calendar: str
+    timeframes: tuple[str, ...]
+    universe: tuple[str, ...]
+    strategies: tuple[StrategySpec, ...]
+    limits: Mapping[str, Limit]
+    rules: tuple[RuleSource, ...]
+    lifecycles: Mapping[str, LifecycleSource]
+    execution: ExecutionPolicy
+    schedule: SchedulePolicy
+    baseline: Mapping[str, Text]
+    layers: Mapping[str, tuple[Layer, ...]] = field(repr=False)
+    as_of: date | None = None
+    overlays: tuple[str, ...] = ()
+    not_in_force: tuple[Layer, ...] = ()
+
+    def provenance(self, key: str) -> tuple[Layer, ...]:
+        """The layers behind a dotted key (`limits.max_position`, `rules.CAP-01`), lowest first.
+
+        Empty for a value that no document wrote and the schema supplies. Raises PolicyError for an unknown key.
+        """
+        if key not in self.layers:
+            help_ = did_you_mean(key, self.layers) or "keys begin with `limits.`, `rules.`, `execution.` or `schedule.`"
+            message = f"the effective policy of {quoted(self.engine)} has no {quoted(key)}"
+            raise PolicyError([error("MQK-1211", message, Span.nowhere("key"), help_)])
+        return self.layers[key]
+
+    @cached_property
+    def canonical_bytes(self) -> bytes:
+        """The effective content as canonical JSON (RFC 8785): what is hashed."""
+        return canonical_bytes(self)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash that runs, decisions and artifacts carry, in hexadecimal."""
+        return hashlib.sha256(self.canonical_bytes).hexdigest()
+
+    def to_mapping(self) -> dict[str, object]:
+        """The bundle as plain JSON values for people and tools, with file and line of every limit and rule."""
+        return describe(self)

@@ -1,0 +1,117 @@
+"""The canonical form of a bundle: one text for one meaning, to be hashed.
+
+Values are parsed and written out again, expressions are printed from their syntax tree, sets are sorted. Left out is
+what changes nothing: files, comments, document ids, titles, owners, citations, reasons, the order of rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rfc8785
+
+from mqk.dsl import format_expression, parse_expression
+from mqk.policy.values import LimitValue, canonical_text, read_any, type_tag
+from mqk.quantity import QuantityError
+
+if TYPE_CHECKING:
+    from mqk.policy.bundle import Bundle, ExecutionPolicy, LifecycleSource, RuleSource, SchedulePolicy, TransitionSource
+    from mqk.policy.nodes import Text
+
+# What rfc8785 takes; numbers never occur bare, so that no reader can round them.
+Json = dict[str, "Json"] | list["Json"] | str | bool | int | None
+
+
+def canonical_bytes(bundle: Bundle) -> bytes:
+    """The effective content of a bundle as canonical JSON."""
+    content: Json = {
+        "engine": bundle.engine,
+        "mode": bundle.mode,
+        "capital": canonical_text(bundle.capital),
+        "calendar": bundle.calendar,
+        "timeframes": [*bundle.timeframes],
+        "universe": [*sorted(bundle.universe)],
+        "strategies": [
+            {"id": each.id, "params": dict(each.params), "shadow": each.shadow} for each in bundle.strategies
+        ],
+        "limits": {name: _value(limit.value) for name, limit in bundle.limits.items()},
+        "rules": {rule.id: _rule(rule) for rule in bundle.rules},
+        "lifecycles": {name: _lifecycle(machine) for name, machine in bundle.lifecycles.items()},
+        "execution": _execution(bundle.execution),
+        "schedule": _schedule(bundle.schedule),
+        "baseline": {name: _fact(text) for name, text in bundle.baseline.items()},
+    }
+    return rfc8785.dumps(content)
+
+
+def _value(value: LimitValue) -> Json:
+    return {"type": type_tag(value), "value": canonical_text(value)}
+
+
+def _expression(text: Text | None) -> str | None:
+    return None if text is None else format_expression(parse_expression(text.text))
+
+
+def _rule(rule: RuleSource) -> Json:
+    latch: Json = None if rule.latch is None else {"until": rule.latch.until, "by": rule.latch.by}
+    return {
+        "at": rule.at,
+        "when": _expression(rule.when),
+        "require": _expression(rule.require),
+        "otherwise": rule.otherwise,
+        "confirm": rule.confirm,
+        "latch": latch,
+        "exits_included": rule.exits_included,
+        "enforce": rule.enforce,
+    }
+
+
+def _lifecycle(machine: LifecycleSource) -> Json:
+    moves = sorted((_transition(each) for each in machine.transitions), key=rfc8785.dumps)
+    return {"states": dict(machine.states), "transitions": [*moves]}
+
+
+def _transition(move: TransitionSource) -> dict[str, Json]:
+    return {
+        "from": [*sorted(move.from_states)],
+        "to": move.to,
+        "by": move.by,
+        "role": move.role,
+        "require": _expression(move.require),
+        "when": _expression(move.when),
+        "confirm": move.confirm,
+    }
+
+
+def _execution(policy: ExecutionPolicy) -> Json:
+    latency = policy.latency_bars
+    return {
+        "fills": {"market": policy.market_fill},
+        "costs": {
+            "spread": canonical_text(policy.spread),
+            "slippage": canonical_text(policy.slippage),
+            "volatility": canonical_text(policy.volatility),
+            "cap": canonical_text(policy.cap),
+            "commission_per_order": canonical_text(policy.commission_per_order),
+        },
+        "latency_bars": {"submit": latency.submit, "cancel": latency.cancel, "replace": latency.replace},
+        "corporate_actions": policy.corporate_actions,
+    }
+
+
+def _schedule(policy: SchedulePolicy) -> Json:
+    return {
+        "calendar": policy.calendar,
+        "tick": canonical_text(policy.tick),
+        "reconcile": canonical_text(policy.reconcile),
+        "heartbeat": canonical_text(policy.heartbeat),
+        "deadman": canonical_text(policy.deadman),
+        "replay_pace": canonical_text(policy.replay_pace),
+    }
+
+
+def _fact(text: Text) -> Json:
+    try:
+        return _value(read_any(text.text))
+    except QuantityError:
+        return {"type": "text", "value": text.text}

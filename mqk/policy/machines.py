@@ -1,0 +1,38 @@
+"""State machines as documents declare them, read into LifecycleSource.
+
+Whether the machine makes sense is checks.py; what a move costs or proves is mqk.guards.
+"""
+
+from __future__ import annotations
+
+from mqk.policy.bundle import LifecycleSource, TransitionSource
+from mqk.policy.checks import expanded
+from mqk.policy.documents import Document
+from mqk.policy.nodes import Mapping, Scalar
+
+
+def read_lifecycle(document: Document) -> LifecycleSource:
+    """The machine of a document that is known to be without errors."""
+    states = {
+        name: entry.value.text if isinstance(entry.value, Scalar) else "normal"
+        for name, entry in document.node.mapping("states").entries.items()
+    }
+    moves = tuple(_transition(node, tuple(states)) for node in document.node.mappings("transitions"))
+    return LifecycleSource(document.id, states, moves)
+
+
+def _transition(node: Mapping, states: tuple[str, ...]) -> TransitionSource:
+    target, command = node.scalar("to"), node.scalar("by")
+    assert target is not None
+    assert command is not None
+    role, confirm = node.scalar("role"), node.scalar("confirm")
+    return TransitionSource(
+        from_states=expanded([each.text for each in node.one_or_more("from")], target.text, states),
+        to=target.text,
+        by=command.text,
+        role=None if role is None else role.text,
+        require=node.scalar("require"),
+        when=node.scalar("when"),
+        confirm=None if confirm is None else confirm.text.strip(),
+        span=command.span,
+    )

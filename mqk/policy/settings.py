@@ -1,0 +1,96 @@
+"""Execution and schedule: nested keys laid over each other, read into their policies; a hole is a diagnostic.
+
+Limits and rules, which merge by name, are effective.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mqk.policy.bundle import ExecutionPolicy, LatencyBars, Layer, SchedulePolicy
+from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
+from mqk.policy.documents import Document
+from mqk.policy.layers import Said, keys_said, written
+from mqk.policy.values import read_commission
+from mqk.quantity import Duration, Money, Ratio, parse_count, parse_duration, parse_ratio
+
+# What stands when no document says anything, as the schemas' `default` tells; everything else must be written.
+_DEFAULTS = {"latency.submit": "0 bars", "latency.cancel": "0 bars", "latency.replace": "0 bars", "replay.pace": "0s"}
+Chains = dict[str, tuple[Layer, ...]]
+
+
+def read_execution(
+    engine: Document, documents: Sequence[Document]
+) -> tuple[ExecutionPolicy | None, Chains, list[Diagnostic]]:
+    """The costs and fills that the documents add up to, the layers behind each key, and the keys nobody set."""
+    settings = _Settings("execution", engine, keys_said(documents))
+    policy = ExecutionPolicy(
+        market_fill=settings.text("fills.market"),
+        spread=settings.ratio("costs.spread"),
+        slippage=settings.ratio("costs.slippage"),
+        volatility=settings.ratio("costs.volatility"),
+        cap=settings.ratio("costs.cap"),
+        commission_per_order=settings.commission("costs.commission"),
+        latency_bars=LatencyBars(
+            submit=settings.count("latency.submit"),
+            cancel=settings.count("latency.cancel"),
+            replace=settings.count("latency.replace"),
+        ),
+        corporate_actions=settings.text("corporate_actions"),
+    )
+    return (None if settings.holes else policy), settings.chains, settings.holes
+
+
+def read_schedule(
+    engine: Document, documents: Sequence[Document]
+) -> tuple[SchedulePolicy | None, Chains, list[Diagnostic]]:
+    """The clock that the documents add up to, the layers behind each key, and the keys nobody set."""
+    settings = _Settings("schedule", engine, keys_said(documents))
+    policy = SchedulePolicy(
+        calendar=settings.text("calendar"),
+        tick=settings.duration("jobs.tick.every"),
+        reconcile=settings.duration("jobs.reconcile.every"),
+        heartbeat=settings.duration("jobs.heartbeat.every"),
+        deadman=settings.duration("deadman"),
+        replay_pace=settings.duration("replay.pace"),
+    )
+    return (None if settings.holes else policy), settings.chains, settings.holes
+
+
+@dataclass(slots=True)
+class _Settings:
+    """Reads keys one by one, noting for each where it came from or that it is missing."""
+
+    kind: str
+    engine: Document
+    said: dict[str, list[Said]]
+    chains: Chains = field(default_factory=dict)
+    holes: list[Diagnostic] = field(default_factory=list)
+
+    def _written(self, key: str) -> str | None:
+        said = self.said.get(key, [])
+        self.chains[key] = tuple(each.layer for each in said)
+        if said:
+            return written(said[-1].node)
+        if key not in _DEFAULTS:
+            uses = self.engine.node.mapping("uses")
+            names = listed([each.text for each in uses.scalars(self.kind)])
+            message = f"the {self.kind} of {quoted(self.engine.id)} never sets `{key}`"
+            self.holes.append(error("MQK-1208", message, uses.entries[self.kind].key.span, f"set it in {names}"))
+        return _DEFAULTS.get(key)
+
+    def text(self, key: str) -> str:
+        return self._written(key) or ""
+
+    def ratio(self, key: str) -> Ratio:
+        return parse_ratio(self._written(key) or "0%")
+
+    def duration(self, key: str) -> Duration:
+        return parse_duration(self._written(key) or "0s")
+
+    def count(self, key: str) -> int:
+        return parse_count(self._written(key) or "0").value
+
+    def commission(self, key: str) -> Money:
+        return read_commission(self._written(key) or "0 USD per order")
