@@ -1,0 +1,123 @@
+"""The facts catalogue: which facts, derived facts and event streams exist at which guard point, and what they mean.
+
+Derived from the views and the definitions, so that each fact is declared in one place. The checker's environment, the
+facts documents, the reference page and the tests all read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from types import MappingProxyType
+from typing import get_type_hints
+
+from mqk.dsl import DerivedRef, FactRef, Type, check_expression, parse_expression
+from mqk.dsl.environment import Ref
+from mqk.guards import views
+from mqk.guards.definitions import DEFINITIONS
+from mqk.guards.points import Point
+
+# The views that a guard takes at each point, in the order in which it takes them.
+VIEWS: Mapping[Point, Mapping[str, type]] = MappingProxyType(
+    {
+        Point.ORDER: {
+            "order": views.Order,
+            "position": views.Position,
+            "market": views.Market,
+            "account": views.Account,
+            "run": views.Run,
+            "clock": views.Clock,
+            "windows": views.Windows,
+        },
+        Point.ACCOUNT: {
+            "account": views.Account,
+            "run": views.Run,
+            "clock": views.Clock,
+            "windows": views.Windows,
+        },
+        Point.BAR: {"bar": views.Bar, "run": views.Run, "clock": views.Clock},
+        Point.FEED: {"feed": views.Feed, "run": views.Run, "clock": views.Clock},
+        Point.TRANSITION: {
+            "run": views.Run,
+            "account": views.Account,
+            "reconcile": views.Reconcile,
+            "clock": views.Clock,
+        },
+    }
+)
+
+# Events that are counted over windows of time.
+STREAMS: Mapping[str, str] = MappingProxyType(
+    {
+        "orders": "orders that entered the outbox",
+        "rejects": "orders that the broker rejected",
+        "fills": "fills received",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact at one point: what it is, and the definition when it is derived."""
+
+    name: str
+    ref: Ref
+    title: str
+    expression: str | None = None
+
+    @property
+    def type(self) -> Type:
+        """The fact's type, with its unit."""
+        return self.ref.type
+
+
+@cache
+def facts_at(point: Point) -> Mapping[str, Entry]:
+    """Every fact that exists at a point, observed facts first, then derived ones in the order they build on."""
+    entries: dict[str, Entry] = {}
+    for view_name, view in VIEWS[point].items():
+        if view is views.Windows:
+            continue
+        hints = get_type_hints(view, include_extras=True)
+        for field in fields(view):
+            (fact,) = hints[field.name].__metadata__
+            name = f"{view_name}.{field.name}"
+            entries[name] = Entry(name, FactRef(name, fact.type, fact.optional), fact.title)
+    for definition in DEFINITIONS.get(point, ()):
+        checked = check_expression(parse_expression(definition.expression), _Facts(entries), definition.type)
+        if checked.errors:
+            raise AssertionError(f"{definition.name}: {checked.errors[0].message}")
+        ref = DerivedRef(definition.name, definition.type, checked.expr)
+        entries[definition.name] = Entry(definition.name, ref, definition.title, definition.expression)
+    return MappingProxyType(entries)
+
+
+def points_of(name: str) -> tuple[Point, ...]:
+    """The points at which a fact exists."""
+    return tuple(point for point in Point if name in facts_at(point))
+
+
+def streams_at(point: Point) -> frozenset[str]:
+    """The event streams that can be counted at a point."""
+    return frozenset(STREAMS) if "windows" in VIEWS[point] else frozenset()
+
+
+class _Facts:
+    """The environment in which definitions are checked: the facts before them."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+
+    def lookup(self, name: str) -> Ref | None:
+        entry = self._entries.get(name)
+        return entry.ref if entry else None
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._entries)
+
+    def streams(self) -> frozenset[str]:
+        return frozenset()
+
+    def absence(self, name: str) -> str | None:  # noqa: ARG002 - part of the protocol
+        return None

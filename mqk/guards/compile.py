@@ -1,0 +1,154 @@
+"""An effective bundle to guards: every expression parsed, checked and compiled, or every reason why not.
+
+What lives here: the way from policy to guards, and what is refused on it (unknown facts, limits nobody reads, outcomes
+that a point does not have). What does not: the guards themselves (guard.py, machine.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mqk.dsl import DslError, check_expression, parse_expression, syntax
+from mqk.dsl import types as t
+from mqk.dsl.check import constant_micros
+from mqk.guards.environment import PolicyEnvironment
+from mqk.guards.guard import Guard, GuardRule, WindowSpec, limits_read
+from mqk.guards.machine import Machine, compile_machine
+from mqk.guards.points import LADDERS, Enforcement, Point
+from mqk.policy import Bundle, Diagnostic, Layer, PolicyError, RuleSource, Text, error, expression_fault
+
+# Orders that only reduce are judged by rules that say so, and by no others: exits are free.
+_GATES: Mapping[Point, str] = {Point.ORDER: "order.reduces"}
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSet:
+    """The compiled guards of one engine, the lifecycles it moves through and the windows it must count."""
+
+    bundle: Bundle
+    guards: Mapping[Point, Guard]
+    machines: Mapping[str, Machine]
+    windows: tuple[WindowSpec, ...]
+
+    @property
+    def order(self) -> Guard:
+        """The guard of orders."""
+        return self.guards[Point.ORDER]
+
+    @property
+    def account(self) -> Guard:
+        """The guard of the account."""
+        return self.guards[Point.ACCOUNT]
+
+    @property
+    def bar(self) -> Guard:
+        """The guard of arriving bars."""
+        return self.guards[Point.BAR]
+
+    @property
+    def feed(self) -> Guard:
+        """The guard of feeds, judged by the clock."""
+        return self.guards[Point.FEED]
+
+
+def compile_bundle(bundle: Bundle) -> GuardSet:
+    """Compile all guards of an effective bundle. Raises PolicyError with every diagnostic of every rule."""
+    compiler = _Compiler(bundle)
+    guards = {point: compiler.guard(point) for point in Point}
+    machines = {
+        name: compile_machine(source, bundle, PolicyEnvironment.of(bundle, Point.TRANSITION), compiler.expression)
+        for name, source in bundle.lifecycles.items()
+    }
+    compiler.refuse_unread_limits(machines.values())
+    if compiler.diagnostics:
+        raise PolicyError(compiler.diagnostics)
+    windows = tuple(sorted(compiler.windows.values(), key=lambda spec: spec.slot))
+    return GuardSet(bundle, guards, machines, windows)
+
+
+class _Compiler:
+    """Collects the diagnostics of a whole bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._read: set[str] = set()
+        self.diagnostics: list[Diagnostic] = []
+        self.windows: dict[str, WindowSpec] = {}
+
+    def guard(self, point: Point) -> Guard:
+        """The guard of one point; rules that do not compile are reported and left out."""
+        environment = PolicyEnvironment.of(self._bundle, point)
+        sources = [rule for rule in self._bundle.rules if rule.at == point.value]
+        rules = [rule for source in sources if (rule := self._rule(source, point, environment)) is not None]
+        limits: dict[str, Layer] = {name: limit.chain[-1] for name, limit in self._bundle.limits.items()}
+        return Guard(point, self._bundle.engine, self._bundle.sha256, rules, self._gate(point, environment), limits)
+
+    def _gate(self, point: Point, environment: PolicyEnvironment) -> syntax.Expr | None:
+        if point not in _GATES:
+            return None
+        return check_expression(parse_expression(_GATES[point]), environment).expr
+
+    def _rule(self, source: RuleSource, point: Point, environment: PolicyEnvironment) -> GuardRule | None:
+        require = self.expression(source.require, environment)
+        when = self.expression(source.when, environment) if source.when is not None else None
+        ladder = LADDERS[point][1:]
+        if source.otherwise not in ladder:
+            close = get_close_matches(source.otherwise, ladder, n=1, cutoff=0.5)
+            choices = ", ".join(f"`{outcome}`" for outcome in ladder)
+            help_ = f"did you mean `{close[0]}`?" if close else f"write one of {choices}"
+            message = f"`{source.otherwise}` is not an outcome at `{point.value}`"
+            self.diagnostics.append(error("MQK-1402", message, source.span, help_))
+            return None
+        if require is None or (source.when is not None and when is None):
+            return None
+        return GuardRule(
+            id=source.id,
+            title=source.title,
+            require=require,
+            when=when,
+            outcome=source.otherwise,
+            enforcement=Enforcement(source.enforce),
+            gated=point in _GATES and not source.exits_included,
+            confirm=source.confirm,
+            latch=source.latch,
+            span=source.span,
+            document=source.document,
+        )
+
+    def expression(self, text: Text, environment: PolicyEnvironment) -> syntax.Expr | None:
+        """The checked condition written in a policy; None when it was reported."""
+        try:
+            parsed = parse_expression(text.text)
+        except DslError as fault:
+            self.diagnostics.append(expression_fault(fault, text))
+            return None
+        checked = check_expression(parsed, environment, t.BOOL)
+        self.diagnostics += [expression_fault(each, text) for each in checked.errors]
+        if checked.errors:
+            # What a broken rule meant to read counts as read: one mistake, one diagnostic.
+            self._read |= {name.split(".")[1] for name in _names(parsed) if name.startswith("limits.")}
+            return None
+        self._read |= limits_read(checked.expr)
+        for node in syntax.walk(checked.expr):
+            if isinstance(node, syntax.Window) and node.slot is not None:
+                micros = constant_micros(node.duration)
+                assert micros is not None
+                self.windows[node.slot] = WindowSpec(node.slot, node.stream, micros)
+        return checked.expr
+
+    def refuse_unread_limits(self, machines: Iterable[Machine]) -> None:
+        """A limit that nothing reads protects nobody, and is most often a misspelt one."""
+        read = self._read | {name for machine in machines for name in machine.limits_read}
+        for name, limit in self._bundle.limits.items():
+            if name in read:
+                continue
+            close = get_close_matches(name, sorted(read), n=1, cutoff=0.6)
+            help_ = f"did you mean `{close[0]}`?" if close else "write a rule that reads it, or remove it"
+            message = f"no rule of `{self._bundle.engine}` reads the limit `{name}`"
+            self.diagnostics.append(error("MQK-1401", message, limit.span, help_))
+
+
+def _names(expr: syntax.Expr) -> set[str]:
+    return {node.path for node in syntax.walk(expr) if isinstance(node, syntax.Name)}

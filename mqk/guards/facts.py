@@ -1,0 +1,129 @@
+"""Facts documents: dotted names to written values, turned into the views a guard takes.
+
+What lives here: reading a document for one point. A value that cannot be read is remembered as a problem, so that the
+rules that need it are errors; a name that nobody knows makes the whole document unusable, because it is a typo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mqk.dsl import DerivedRef, DslError, parse_expression, syntax
+from mqk.dsl.emit_python import window_attribute
+from mqk.dsl.types import COUNT
+from mqk.guards.catalogue import VIEWS, facts_at, points_of
+from mqk.guards.compile import GuardSet
+from mqk.guards.points import Point
+from mqk.guards.values import parse_fact
+from mqk.quantity import QuantityError, parse_duration
+
+
+class FactsError(ValueError):
+    """A facts document that cannot be used at all; `problems` lists every reason with its mend."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The views of one moment, and the facts that were given but could not be read."""
+
+    views: Mapping[str, object]
+    problems: Mapping[str, str]
+
+
+def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *, lenient: bool = False) -> Moment:
+    """The moment that a facts document describes at a point.
+
+    `lenient` skips facts of other points, as in an engine's baseline. Raises FactsError for unknown names and for
+    derived facts, which are computed and never given.
+    """
+    views = {name: view() for name, view in VIEWS[point].items()}
+    slots = {spec.slot for spec in guards.windows} if "windows" in views else set()
+    problems: dict[str, str] = {}
+    unusable: list[str] = []
+    for name, given in document.items():
+        entry = facts_at(point).get(name)
+        slot = _slot(name)
+        if slot in slots:
+            _window(views["windows"], slot, given, problems)
+        elif entry is None:
+            if not (lenient and (points_of(name) or name.startswith("count("))):
+                unusable.append(_unknown(name, point, slots))
+        elif isinstance(entry.ref, DerivedRef):
+            unusable.append(f"`{name}` is computed from other facts (`{entry.expression}`) and cannot be given")
+        else:
+            text = _written(given)
+            try:
+                if text is None:
+                    raise QuantityError("syntax", f"found {_shape(given)}, expected {entry.type}")
+                view, _, attribute = name.partition(".")
+                setattr(views[view], attribute, parse_fact(text, entry.type))
+            except QuantityError as fault:
+                problems[name] = fault.message
+    if unusable:
+        raise FactsError(tuple(unusable))
+    return Moment(views, problems)
+
+
+def _slot(name: str) -> str:
+    """A fact's name with the length of a window written in its canonical unit: 300s and 5m are one window."""
+    if not name.startswith("count("):
+        return name
+    try:
+        window = parse_expression(name)
+        if isinstance(window, syntax.Window) and isinstance(window.duration, syntax.Literal):
+            return f"count({window.stream} within {parse_duration(window.duration.text)})"
+    except (DslError, QuantityError):
+        pass  # not a window: it is then reported as an unknown fact
+    return name
+
+
+def _window(windows: object, slot: str, given: object, problems: dict[str, str]) -> None:
+    text = _written(given)
+    try:
+        if text is None:
+            raise QuantityError("syntax", f"found {_shape(given)}, expected {COUNT}")
+        setattr(windows, window_attribute(slot), parse_fact(text, COUNT))
+    except QuantityError as fault:
+        problems[slot] = fault.message
+
+
+def _written(given: object) -> str | None:
+    """The text of a value as a policy would hold it; numbers with a fraction have no unit and are not facts."""
+    match given:
+        case str():
+            return given
+        case bool():
+            return "true" if given else "false"
+        case int():
+            return str(given)
+        case _:
+            return None
+
+
+def _shape(given: object) -> str:
+    match given:
+        case None:
+            return "nothing"
+        case float():
+            return f"the bare number `{given}`"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return f"a {type(given).__name__}"
+
+
+def _unknown(name: str, point: Point, slots: set[str]) -> str:
+    elsewhere = points_of(name)
+    if elsewhere:
+        where = " and ".join(f"`{other.value}`" for other in elsewhere)
+        return f"`{name}` does not exist at `{point.value}`: it is known at {where}"
+    close = get_close_matches(name, [*facts_at(point), *slots], n=1, cutoff=0.6)
+    return f"unknown fact `{name}`" + (f": did you mean `{close[0]}`?" if close else "")

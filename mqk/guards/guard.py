@@ -1,0 +1,254 @@
+"""A guard: the compiled rules of one engine at one point, and the decision they come to.
+
+`judge` is the hot path: generated code, one call, 0 when every rule passes. `decide` is the full answer, given by the
+reference interpreter; it is asked when `judge` says something is wrong, or when somebody wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mqk.dsl import ConstantRef, EvaluationError, evaluate, syntax
+from mqk.dsl.emit_python import Emitted, Judge, Rule, emit_point
+from mqk.dsl.environment import DerivedRef, FactRef
+from mqk.dsl.errors import Fault
+from mqk.guards.catalogue import VIEWS
+from mqk.guards.decision import Decision, Finding
+from mqk.guards.explain import explain
+from mqk.guards.lookup import ViewLookup
+from mqk.guards.points import Enforcement, Point, Result, most_severe
+from mqk.guards.values import format_value
+from mqk.policy import LatchSource, Layer, Span
+
+_ADVICE: Final = {
+    Fault.MISSING: "is missing",
+    Fault.INVALID: "cannot be used",
+    Fault.STALE: "is stale",
+    Fault.DIVISION_BY_ZERO: "divides by zero",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRule:
+    """One compiled rule: its checked expressions, what a breach leads to, and where it was written.
+
+    `gated` rules do not apply to orders that only reduce. `sources` maps each limit to where its value is written.
+    """
+
+    id: str
+    title: str
+    require: syntax.Expr
+    when: syntax.Expr | None
+    outcome: str
+    enforcement: Enforcement
+    gated: bool
+    confirm: int
+    latch: LatchSource | None
+    span: Span
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """A window that the engine must count: events of `stream` in the last `micros` microseconds, under `slot`."""
+
+    slot: str
+    stream: str
+    micros: int
+
+
+class Guard:
+    """All rules of one engine at one point, compiled."""
+
+    def __init__(
+        self,
+        point: Point,
+        engine: str,
+        bundle: str,
+        rules: Sequence[GuardRule],
+        gate: syntax.Expr | None,
+        limits: Mapping[str, Layer],
+    ) -> None:
+        self.point = point
+        self.engine = engine
+        self.bundle = bundle
+        self.rules = tuple(rules)
+        self.parameters = tuple(VIEWS[point])
+        self._gate = gate
+        self._limits = limits
+        self._written = {f"limits.{name}": layer.text for name, layer in limits.items()}
+        compiled = [Rule(rule.require, rule.when, rule.gated) for rule in self.rules]
+        self._emitted: Emitted = emit_point(compiled, self.parameters, gate, self._mask)
+        self.judge: Judge = self._emitted.judge
+        """Judge all rules on views given in the order of `parameters`: 0, or a bit per rule that did not pass."""
+
+    @property
+    def source(self) -> str:
+        """The generated Python, for reading."""
+        return self._emitted.source
+
+    def _mask(self, *views: object) -> int:
+        """What `judge` answers when a fact could not be used: a bit for every rule that the interpreter fails."""
+        lookup = ViewLookup(dict(zip(self.parameters, views, strict=True)))
+        results = self.results(lookup)
+        return sum(1 << i for i, (result, _) in enumerate(results) if result is not Result.PASS)
+
+    def results(self, lookup: ViewLookup) -> list[tuple[Result, EvaluationError | None]]:
+        """What every rule says, in order, by the reference interpreter."""
+        gate: bool | EvaluationError | None = None
+        answers: list[tuple[Result, EvaluationError | None]] = []
+        for rule in self.rules:
+            try:
+                if rule.gated and self._gate is not None:
+                    if gate is None:
+                        gate = self._open(lookup)
+                    if isinstance(gate, EvaluationError):
+                        raise gate
+                    if gate:
+                        answers.append((Result.PASS, None))
+                        continue
+                applies = rule.when is None or evaluate(rule.when, lookup)
+                holds = not applies or evaluate(rule.require, lookup)
+                answers.append((Result.PASS if holds else Result.BREACH, None))
+            except EvaluationError as error:
+                answers.append((Result.ERROR, error))
+        return answers
+
+    def _open(self, lookup: ViewLookup) -> bool | EvaluationError:
+        assert self._gate is not None
+        try:
+            return bool(evaluate(self._gate, lookup))
+        except EvaluationError as error:
+            return error
+
+    def decide(
+        self, views: Mapping[str, object], problems: Mapping[str, str] | None = None, *, passes: bool = False
+    ) -> Decision:
+        """Judge all rules and say everything about those that did not pass (and about those that did, on request).
+
+        `problems` are facts that were given but could not be read; the outcome is then never `allow`.
+        """
+        lookup = ViewLookup(views, problems or {})
+        findings = [
+            self._finding(rule, result, error, lookup)
+            for rule, (result, error) in zip(self.rules, self.results(lookup), strict=True)
+            if passes or result is not Result.PASS
+        ]
+        findings += self._unreadable(problems or {}, findings)
+        outcome = most_severe(self.point, [finding.effect for finding in findings])
+        facts = tuple((name, text) for name, text in self._facts(lookup))
+        return Decision(self.point, self.engine, outcome, tuple(findings), self.bundle, facts)
+
+    def _finding(self, rule: GuardRule, result: Result, error: EvaluationError | None, lookup: ViewLookup) -> Finding:
+        layer = Layer(rule.document, "", rule.span)
+        if error is not None:
+            message = f"`{error.subject}` {_ADVICE[error.fault]}" + (f": {error.detail}" if error.detail else "")
+            return self._record(rule, result, layer, None, None, None, message, error.fault.value)
+        if result is Result.PASS and not self._judged(rule, lookup):
+            return self._record(rule, result, layer, None, None, None, "does not apply", None)
+        why = explain(rule.require, lookup, self._written, holds=result is Result.PASS)
+        layer = next((self._limits[name] for name in why.limits if name in self._limits), layer)
+        return self._record(rule, result, layer, why.observed, why.limit, why.headroom, why.message, None)
+
+    def _judged(self, rule: GuardRule, lookup: ViewLookup) -> bool:
+        if rule.gated and self._gate is not None and evaluate(self._gate, lookup):
+            return False
+        return rule.when is None or bool(evaluate(rule.when, lookup))
+
+    def _record(
+        self,
+        rule: GuardRule,
+        result: Result,
+        layer: Layer,
+        observed: str | None,
+        limit: str | None,
+        headroom: str | None,
+        message: str,
+        fault: str | None,
+    ) -> Finding:
+        return Finding(
+            rule.id,
+            rule.title,
+            result,
+            rule.outcome,
+            rule.enforcement,
+            observed,
+            limit,
+            headroom,
+            message,
+            layer.span.file,
+            layer.span.line,
+            layer.document,
+            fault,
+        )
+
+    def _unreadable(self, problems: Mapping[str, str], findings: Sequence[Finding]) -> list[Finding]:
+        """A finding for each unusable fact that no rule has complained about: unreadable input never passes."""
+        blocking = next(o for o in reversed(_blocking(self.point)))
+        named = {name for name in problems if any(f"`{name}`" in finding.message for finding in findings)}
+        return [
+            Finding(
+                "facts",
+                "Every fact given can be read",
+                Result.ERROR,
+                blocking,
+                Enforcement.BLOCK,
+                None,
+                None,
+                None,
+                f"`{name}` cannot be used: {what}",
+                "",
+                0,
+                "",
+                Fault.INVALID.value,
+            )
+            for name, what in sorted(problems.items())
+            if name not in named
+        ]
+
+    def _facts(self, lookup: ViewLookup) -> list[tuple[str, str]]:
+        """The observed facts that the rules read, in written form, by name."""
+        seen: dict[str, str] = {}
+        roots = [e for rule in self.rules for e in (rule.require, rule.when) if e is not None]
+        for root in [*roots, *([self._gate] if self._gate is not None else [])]:
+            for node in observed(root):
+                try:
+                    if isinstance(node, syntax.Window) and node.slot is not None:
+                        seen[node.slot] = str(lookup.window(node.slot))
+                    elif isinstance(node, syntax.Name) and isinstance(node.ref, FactRef):
+                        seen[node.path] = format_value(lookup.fact(node.ref), node.ref.type)
+                except EvaluationError:
+                    continue
+        return sorted(seen.items())
+
+
+def observed(expr: syntax.Expr) -> list[syntax.Expr]:
+    """The facts and windows that an expression reads, definitions opened."""
+    found: list[syntax.Expr] = []
+    for node in syntax.walk(expr):
+        if isinstance(node, syntax.Window) or (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef)):
+            found.append(node)
+        elif isinstance(node, syntax.Name) and isinstance(node.ref, DerivedRef):
+            found.extend(observed(node.ref.definition))
+    return found
+
+
+def limits_read(expr: syntax.Expr) -> set[str]:
+    """The names of the limits that an expression reads."""
+    return {
+        node.path.split(".")[1]
+        for node in syntax.walk(expr)
+        if isinstance(node, syntax.Name) and isinstance(node.ref, ConstantRef) and node.path.startswith("limits.")
+    }
+
+
+def _blocking(point: Point) -> tuple[str, ...]:
+    return {
+        Point.ORDER: ("deny",),
+        Point.ACCOUNT: ("halt",),
+        Point.BAR: ("reject",),
+        Point.FEED: ("reject",),
+        Point.TRANSITION: ("refuse",),
+    }[point]

@@ -1,0 +1,56 @@
+"""Where the reference interpreter finds facts: the views of one moment, with every fault named.
+
+What lives here: reading. What does not: filling views (engine, facts documents).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mqk.dsl import EvaluationError, FactRef
+from mqk.dsl.emit_python import window_attribute
+from mqk.dsl.errors import Fault
+from mqk.dsl.missing import MISSING
+from mqk.dsl.syntax import Value
+from mqk.dsl.types import COUNT
+from mqk.guards.values import well_typed
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLookup:
+    """Facts by name out of views. `problems` names facts that were given but unusable, with what was wrong."""
+
+    views: Mapping[str, object]
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def raw(self, name: str) -> object:
+        """What a view holds under a fact's name: MISSING when nothing, whatever its type."""
+        view, _, attribute = name.partition(".")
+        return getattr(self.views[view], attribute.replace(".", "_"), MISSING)
+
+    def fact(self, ref: FactRef) -> Value:
+        """The fact's value. Raises EvaluationError when it is missing or not of its type."""
+        if ref.name in self.problems:
+            raise EvaluationError(Fault.INVALID, ref.name, self.problems[ref.name])
+        value = self.raw(ref.name)
+        if value is MISSING:
+            raise EvaluationError(Fault.MISSING, ref.name)
+        if not well_typed(value, ref.type):
+            raise EvaluationError(Fault.INVALID, ref.name, f"held as {type(value).__name__}, must be {ref.type}")
+        return value  # type: ignore[return-value] # well_typed has just said so
+
+    def present(self, ref: FactRef) -> bool:
+        """Whether the fact was given, usable or not: an unusable fact is an error where it is used, never absent."""
+        return ref.name in self.problems or self.raw(ref.name) is not MISSING
+
+    def window(self, slot: str) -> int:
+        """How many events a window holds. Raises EvaluationError when nobody counted."""
+        if slot in self.problems:
+            raise EvaluationError(Fault.INVALID, slot, self.problems[slot])
+        value = getattr(self.views["windows"], window_attribute(slot), MISSING)
+        if value is MISSING:
+            raise EvaluationError(Fault.MISSING, slot)
+        if not well_typed(value, COUNT) or value < 0:
+            raise EvaluationError(Fault.INVALID, slot, "not a count")
+        return int(value)

@@ -1,0 +1,118 @@
+"""Taking a fact away, or spoiling it, never turns anything into `allow`: for every rule, fact and engine shipped."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqk.dsl import EvaluationError, FactRef, evaluate, syntax
+from mqk.guards import GuardSet, Point, Result, compile_bundle, facts_at, read_facts
+from mqk.guards.guard import observed
+from mqk.guards.lookup import ViewLookup
+from mqk.policy import PolicySet, effective_bundle, load_policies
+from mqk.policy.resources import shipped_policies_dir
+
+ENGINES = ("MAIN", "EXP")
+POINTS = (Point.ORDER, Point.ACCOUNT, Point.BAR, Point.FEED)
+SPOILT = ("", "abc", "NaN", "nan", "Infinity", "1e9", "yes", None, float("nan"), 1.5, [], {}, "99999999999999999999")
+
+
+def shipped() -> dict[str, GuardSet]:
+    policies: PolicySet = load_policies([shipped_policies_dir()])
+    return {engine: compile_bundle(effective_bundle(policies, engine)) for engine in ENGINES}
+
+
+GUARDS = shipped()
+
+
+def document(guards: GuardSet, point: Point) -> dict[str, object]:
+    """The baseline's facts of one point."""
+    texts = {name: text.text for name, text in guards.bundle.baseline.items()}
+    return {
+        name: text
+        for name, text in texts.items()
+        if name in facts_at(point) or (name.startswith("count(") and point in (Point.ORDER, Point.ACCOUNT))
+    }
+
+
+def needed(guards: GuardSet, point: Point) -> set[str]:
+    """The facts that some rule of the point reads, as the baseline names them."""
+    names: set[str] = set()
+    for rule in guards.guards[point].rules:
+        for root in (rule.require, rule.when):
+            for node in observed(root) if root is not None else []:
+                if isinstance(node, syntax.Name):
+                    names.add(node.path)
+                elif isinstance(node, syntax.Window):
+                    names.add("count(rejects within 300s)")
+    return names
+
+
+def outcome(guards: GuardSet, point: Point, facts: dict[str, object]) -> str:
+    moment = read_facts(facts, guards, point)
+    return guards.guards[point].decide(moment.views, moment.problems).outcome
+
+
+CASES = [(e, p, f) for e in ENGINES for p in POINTS for f in sorted(document(GUARDS[e], p))]
+
+
+@pytest.mark.parametrize(("engine", "point"), [(e, p) for e in ENGINES for p in POINTS])
+def test_the_baseline_is_an_allowed_moment_and_covers_every_fact_that_rules_need(engine: str, point: Point) -> None:
+    guards = GUARDS[engine]
+    facts = document(guards, point)
+    assert outcome(guards, point, facts) == "allow"
+    optional = {n for n, entry in facts_at(point).items() if isinstance(entry.ref, FactRef) and entry.ref.optional}
+    assert needed(guards, point) - optional <= set(facts)
+
+
+@pytest.mark.parametrize(("engine", "point", "fact"), CASES)
+def test_deleting_a_fact_that_a_rule_needs_never_allows(engine: str, point: Point, fact: str) -> None:
+    guards = GUARDS[engine]
+    facts = document(guards, point)
+    del facts[fact]
+    optional = fact in facts_at(point) and getattr(facts_at(point)[fact].ref, "optional", False)
+    if fact in needed(guards, point) and not optional:
+        assert outcome(guards, point, facts) != "allow"
+
+
+@pytest.mark.parametrize(("engine", "point", "fact"), CASES)
+def test_spoiling_any_fact_never_allows(engine: str, point: Point, fact: str) -> None:
+    guards = GUARDS[engine]
+    for value in SPOILT:
+        assert outcome(guards, point, {**document(guards, point), fact: value}) != "allow", value
+
+
+@pytest.mark.parametrize(("engine", "point", "fact"), CASES)
+def test_compiled_code_fails_closed_on_spoilt_views_like_the_interpreter(engine: str, point: Point, fact: str) -> None:
+    """A view that holds text where a number is due must not pass `judge` where the interpreter sees an error."""
+    guards = GUARDS[engine]
+    guard = guards.guards[point]
+    if fact.startswith("count("):
+        return
+    moment = read_facts(document(guards, point), guards, point)
+    view, _, attribute = fact.partition(".")
+    delattr(moment.views[view], attribute)
+    expected = [result is not Result.PASS for result, _ in guard.results(ViewLookup(moment.views))]
+    mask = guard.judge(*(moment.views[name] for name in guard.parameters))
+    assert [bool(mask >> i & 1) for i in range(len(expected))] == expected
+
+
+def test_every_error_names_the_fact_and_the_fault() -> None:
+    guards = GUARDS["MAIN"]
+    facts = document(guards, Point.ORDER)
+    del facts["account.equity"]
+    facts["order.symbol"] = "spy?"
+    moment = read_facts(facts, guards, Point.ORDER)
+    decision = guards.order.decide(moment.views, moment.problems)
+    assert decision.outcome == "deny"
+    faults = {finding.rule: (finding.result, finding.fault) for finding in decision.findings}
+    assert faults["CAP-02"][0] is Result.ERROR
+    assert {fault for _, fault in faults.values()} == {"missing", "invalid"}
+    assert any("`account.equity` is missing" in finding.message for finding in decision.findings)
+
+
+def test_every_order_rule_is_an_error_on_a_moment_without_facts() -> None:
+    guards = GUARDS["MAIN"]
+    lookup = ViewLookup(read_facts({}, guards, Point.ORDER).views)
+    for rule in guards.order.rules:
+        with pytest.raises(EvaluationError):
+            evaluate(rule.require, lookup)
