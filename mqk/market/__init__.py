@@ -1,0 +1,25 @@
+"""Bars, the calendar they are due by, and reading them from files (floor 4).
+
+What a bar must be to be traded on is a policy, judged by guards; nothing here decides.
+"""
+
+from mqk.market.bar import TIMEFRAMES, Bar, data_sha256
+from mqk.market.calendars import Calendar, calendar_of
+from mqk.market.errors import BarDataError, BarProblem, CalendarError, SampleDataError
+from mqk.market.reader import CorporateActions, read_bars
+from mqk.market.samples import demo_bars
+
+__all__ = [
+    "TIMEFRAMES",
+    "Bar",
+    "BarDataError",
+    "BarProblem",
+    "Calendar",
+    "CalendarError",
+    "CorporateActions",
+    "SampleDataError",
+    "calendar_of",
+    "data_sha256",
+    "demo_bars",
+    "read_bars",
+]

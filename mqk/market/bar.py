@@ -1,0 +1,83 @@
+"""The bar, its timeframes, and the hash that says which bars a run saw.
+
+Reading bars from files lives in reader.py; what a bar must be to be traded on is a policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mqk.quantity import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Timeframes as policies write them, to their length in micros. A bar of `1D` is one session, however long that is.
+TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "1m": 60 * MICROS,
+        "5m": 300 * MICROS,
+        "15m": 900 * MICROS,
+        "30m": 1_800 * MICROS,
+        "1H": 3_600 * MICROS,
+        "1D": 86_400 * MICROS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Open, high, low and close of one symbol over one timeframe, known at `end`.
+
+    `end` is in micros since 1970 UTC; prices are micros of a US dollar per share; `volume` is in shares. `complete` is
+    False for a bar that was still forming when it was recorded. `timeframe` is a key of TIMEFRAMES.
+    """
+
+    symbol: str
+    end: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    complete: bool
+    timeframe: str
+
+
+def data_sha256(bars: Sequence[Bar]) -> str:
+    """Return the SHA-256, in hex, of these bars in this order: every field counts, the files they came from do not.
+
+    Raises OverflowError when a number of a bar does not fit in 64 bits, which no bar of read_bars does.
+    """
+    series = sorted({(bar.symbol, bar.timeframe) for bar in bars})
+    index = {key: number for number, key in enumerate(series)}
+    numbers = array(
+        "q",
+        chain.from_iterable(
+            (
+                index[bar.symbol, bar.timeframe],
+                bar.end,
+                bar.open,
+                bar.high,
+                bar.low,
+                bar.close,
+                bar.volume,
+                bar.complete,
+            )
+            for bar in bars
+        ),
+    )
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    digest = hashlib.sha256(json.dumps(["mqk bars 1", series], separators=(",", ":")).encode())
+    # JSON never holds a raw line feed, so the series cannot be mistaken for the numbers that follow.
+    digest.update(b"\n")
+    digest.update(numbers.tobytes())
+    return digest.hexdigest()
