@@ -1,0 +1,35 @@
+"""Orders: what they are, how they live and die, what they cost, how far they can move a position, where they come from.
+
+No ledger, no broker, no policy and no clock; everything other packages need is exported here.
+"""
+
+from mqk.orders.costs import CostModel
+from mqk.orders.errors import OrderError, OrderErrorCode, OrderEventError
+from mqk.orders.exposure import Projection, Working, project, working_quantities
+from mqk.orders.intents import Intent, targets_to_orders
+from mqk.orders.machine import CONDITIONS, EDGES, Edge, EventKind, OrderEvent, apply
+from mqk.orders.order import Order, OrderStatus, OrderType, Side, client_order_id
+
+__all__ = [
+    "CONDITIONS",
+    "EDGES",
+    "CostModel",
+    "Edge",
+    "EventKind",
+    "Intent",
+    "Order",
+    "OrderError",
+    "OrderErrorCode",
+    "OrderEvent",
+    "OrderEventError",
+    "OrderStatus",
+    "OrderType",
+    "Projection",
+    "Side",
+    "Working",
+    "apply",
+    "client_order_id",
+    "project",
+    "targets_to_orders",
+    "working_quantities",
+]

@@ -1,0 +1,24 @@
+"""The account: a FIFO ledger of fills and cash, its value at the last prices, and what its equity curve amounts to.
+
+No orders, no prices of its own and no policy; everything other packages need is exported here.
+"""
+
+from mqk.portfolio.entries import CashMovement, Fill
+from mqk.portfolio.errors import LedgerError, LedgerErrorCode, MissingMark
+from mqk.portfolio.ledger import Ledger, LedgerSnapshot
+from mqk.portfolio.metrics import Metrics, max_drawdown, measure
+from mqk.portfolio.position import Position
+
+__all__ = [
+    "CashMovement",
+    "Fill",
+    "Ledger",
+    "LedgerError",
+    "LedgerErrorCode",
+    "LedgerSnapshot",
+    "Metrics",
+    "MissingMark",
+    "Position",
+    "max_drawdown",
+    "measure",
+]
