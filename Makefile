@@ -32,7 +32,7 @@ format: $(ENV)  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 
 lock: $(ENV)  ## resolve pyproject.toml again into requirements.lock: names, versions, hashes
-	$(BIN)/uv pip compile --all-extras --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --all-extras --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 		--upgrade pyproject.toml -o requirements.lock
 
 clean:  ## stop the database of this checkout, remove what was built and the environment
