@@ -76,6 +76,7 @@ class Guard:
         self.bundle = bundle
         self.rules = tuple(rules)
         self.parameters = tuple(VIEWS[point])
+        self._observed = _observed(self.rules, gate)
         self._gate = gate
         self._limits = limits
         self._written = {f"limits.{name}": layer.text for name, layer in limits.items()}
@@ -95,11 +96,13 @@ class Guard:
         results = self.results(lookup)
         return sum(1 << i for i, (result, _) in enumerate(results) if result is not Result.PASS)
 
-    def results(self, lookup: ViewLookup) -> list[tuple[Result, EvaluationError | None]]:
-        """What every rule says, in order, by the reference interpreter."""
+    def results(
+        self, lookup: ViewLookup, rules: Sequence[GuardRule] | None = None
+    ) -> list[tuple[Result, EvaluationError | None]]:
+        """What every rule (or each of those given) says, in order, by the reference interpreter."""
         gate: bool | EvaluationError | None = None
         answers: list[tuple[Result, EvaluationError | None]] = []
-        for rule in self.rules:
+        for rule in self.rules if rules is None else rules:
             try:
                 if rule.gated and self._gate is not None:
                     if gate is None:
@@ -124,22 +127,30 @@ class Guard:
             return error
 
     def decide(
-        self, views: Mapping[str, object], problems: Mapping[str, str] | None = None, *, passes: bool = False
+        self,
+        views: Mapping[str, object],
+        problems: Mapping[str, str] | None = None,
+        *,
+        passes: bool = False,
+        mask: int | None = None,
     ) -> Decision:
         """Judge all rules and say everything about those that did not pass (and about those that did, on request).
 
-        `problems` are facts that were given but could not be read; the outcome is then never `allow`.
+        `problems` are facts that were given but could not be read; the outcome is then never `allow`. `mask` is what
+        `judge` has just answered on the same views, and spares judging the rules that passed.
         """
         lookup = ViewLookup(views, problems or {})
+        rules: Sequence[GuardRule] = self.rules
+        if mask is not None and not passes and not problems:
+            rules = [rule for bit, rule in enumerate(self.rules) if mask >> bit & 1]
         findings = [
             self._finding(rule, result, error, lookup)
-            for rule, (result, error) in zip(self.rules, self.results(lookup), strict=True)
+            for rule, (result, error) in zip(rules, self.results(lookup, rules), strict=True)
             if passes or result is not Result.PASS
         ]
         findings += self._unreadable(problems or {}, findings)
         outcome = most_severe(self.point, [finding.effect for finding in findings])
-        facts = tuple((name, text) for name, text in self._facts(lookup))
-        return Decision(self.point, self.engine, outcome, tuple(findings), self.bundle, facts)
+        return Decision(self.point, self.engine, outcome, tuple(findings), self.bundle, self._facts(lookup))
 
     def _finding(self, rule: GuardRule, result: Result, error: EvaluationError | None, lookup: ViewLookup) -> Finding:
         layer = Layer(rule.document, "", rule.span)
@@ -208,20 +219,30 @@ class Guard:
             if name not in named
         ]
 
-    def _facts(self, lookup: ViewLookup) -> list[tuple[str, str]]:
+    def _facts(self, lookup: ViewLookup) -> tuple[tuple[str, str], ...]:
         """The observed facts that the rules read, in written form, by name."""
-        seen: dict[str, str] = {}
-        roots = [e for rule in self.rules for e in (rule.require, rule.when) if e is not None]
-        for root in [*roots, *([self._gate] if self._gate is not None else [])]:
-            for node in observed(root):
-                try:
-                    if isinstance(node, syntax.Window) and node.slot is not None:
-                        seen[node.slot] = str(lookup.window(node.slot))
-                    elif isinstance(node, syntax.Name) and isinstance(node.ref, FactRef):
-                        seen[node.path] = format_value(lookup.fact(node.ref), node.ref.type)
-                except EvaluationError:
-                    continue
-        return sorted(seen.items())
+        seen: list[tuple[str, str]] = []
+        for name, ref in self._observed:
+            try:
+                if ref is None:
+                    seen.append((name, str(lookup.window(name))))
+                else:
+                    seen.append((name, format_value(lookup.fact(ref), ref.type)))
+            except EvaluationError:
+                continue  # missing or unusable: the findings say so
+        return tuple(seen)
+
+
+def _observed(rules: Sequence[GuardRule], gate: syntax.Expr | None) -> tuple[tuple[str, FactRef | None], ...]:
+    """The facts that rules read, by name, and the windows (with no reference)."""
+    seen: dict[str, FactRef | None] = {}
+    for root in [e for rule in rules for e in (rule.require, rule.when) if e is not None] + [e for e in (gate,) if e]:
+        for node in observed(root):
+            if isinstance(node, syntax.Window) and node.slot is not None:
+                seen[node.slot] = None
+            elif isinstance(node, syntax.Name) and isinstance(node.ref, FactRef):
+                seen[node.path] = node.ref
+    return tuple(sorted(seen.items(), key=lambda pair: pair[0]))
 
 
 def observed(expr: syntax.Expr) -> list[syntax.Expr]:
