@@ -18,10 +18,10 @@ from fractions import Fraction
 
 from mqk.dsl import syntax
 from mqk.dsl import types as t
+from mqk.dsl.emit_facts import inlined, key_of, may_raise
 from mqk.dsl.emit_numbers import Number, combine, relation, set_literal
 from mqk.dsl.environment import ConstantRef, DerivedRef, FactRef
 from mqk.dsl.evaluate import only_presence
-from mqk.dsl.format import format_expression
 from mqk.dsl.missing import MISSING, MissingFact
 
 Judge = Callable[..., int]
@@ -121,7 +121,7 @@ class _Emitter:
 
     def __init__(self, rules: Sequence[Rule], gate: syntax.Expr | None) -> None:
         roots = [*(r.require for r in rules), *(r.when for r in rules if r.when is not None)]
-        self._uses = Counter(_key(node) for root in [*roots, *([gate] if gate else [])] for node in _inlined(root))
+        self._uses = Counter(key_of(node) for root in [*roots, *([gate] if gate else [])] for node in inlined(root))
         self._stack: list[_Scope] = []
         self._facts: dict[str, str] = {}
         self._section: _Scope
@@ -189,7 +189,7 @@ class _Emitter:
 
     def boolean(self, expr: syntax.Expr) -> str:
         """Code for a condition."""
-        key = _key(expr)
+        key = key_of(expr)
         for scope in reversed(self._stack):
             if key in scope.truths:
                 return scope.truths[key]
@@ -242,7 +242,7 @@ class _Emitter:
         first, rest = operands[0], operands[1:]
         if not rest:
             return self.boolean(first)
-        if not any(_may_raise(operand) for operand in rest):
+        if not any(may_raise(operand) for operand in rest):
             return "(" + f" {op} ".join(self.boolean(operand) for operand in operands) + ")"
         if only_presence(first):
             scope = _Scope(self._stack[-1].indent + 1)
@@ -301,7 +301,7 @@ class _Emitter:
 
     def number(self, expr: syntax.Expr) -> Number:
         """Code for an exact number."""
-        key = _key(expr)
+        key = key_of(expr)
         for scope in reversed(self._stack):
             if key in scope.numbers:
                 return scope.numbers[key]
@@ -388,28 +388,3 @@ class _Emitter:
             if not same:
                 self._line(f"    {bottom} = {number.denominator}")
         return Number(top, a.denominator if same else bottom)
-
-
-def _key(expr: syntax.Expr) -> str:
-    """What an expression computes, as text: equal keys compute equal values."""
-    if isinstance(expr, syntax.Name) and isinstance(expr.ref, DerivedRef):
-        return _key(expr.ref.definition)
-    return format_expression(expr)
-
-
-def _inlined(expr: syntax.Expr) -> Iterable[syntax.Expr]:
-    """Every node that generated code computes, definitions included."""
-    yield expr
-    if isinstance(expr, syntax.Name) and isinstance(expr.ref, DerivedRef):
-        yield from list(_inlined(expr.ref.definition))[1:]
-    for child in expr.children():
-        yield from _inlined(child)
-
-
-def _may_raise(expr: syntax.Expr) -> bool:
-    """Whether computing an expression can raise after its facts were read: an optional fact, or a division."""
-    return any(
-        (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef) and node.ref.optional)
-        or (isinstance(node, syntax.Arithmetic) and node.op == "/")
-        for node in _inlined(expr)
-    )
