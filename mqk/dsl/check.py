@@ -110,7 +110,10 @@ class _Checker:
             self._report("name", f"`{expr.path}` {absence}", expr)
             return expr
         close = get_close_matches(expr.path, sorted(self._environment.names()), n=1, cutoff=0.6)
-        self._report("name", f"unknown name `{expr.path}`", expr, f"did you mean `{close[0]}`?" if close else None)
+        help = f"did you mean `{close[0]}`?" if close else None
+        if help is None and "." not in expr.path:
+            help = f"a symbol is written in capitals: `{expr.path.upper()}`"
+        self._report("name", f"unknown name `{expr.path}`", expr, help)
         return expr
 
     def _symbol(self, expr: syntax.Symbol, hint: t.Type | None) -> syntax.Expr:
@@ -255,6 +258,10 @@ class _Checker:
         micros = constant_micros(duration)
         if duration.type is not None and micros is None:
             self._report("type", "a window's length is fixed: write a duration or a limit", duration)
+        if micros == 0:
+            self._report(
+                "value", "a window of no length counts nothing", duration, "write how far back it reaches: `300s`"
+            )
         slot = f"count({expr.stream} within {format_duration(micros)})" if micros is not None else None
         return replace(expr, duration=duration, slot=slot, type=t.COUNT)
 
@@ -302,6 +309,9 @@ def _clash_help(op: str, left: syntax.Expr, right: syntax.Expr) -> str | None:
                 return f"write `{written} USD`"
             if kind is t.Kind.DURATION:
                 return f"write `{written}s` or `{written}m`"
+    for side, other in ((left, right), (right, left)):
+        if isinstance(side, syntax.Literal) and side.kind == "text" and other.type is not None:
+            return f"write {side.text[1:-1].upper()} without quotes"
     kinds = {left.type.kind, right.type.kind}
     if kinds == {t.Kind.RATIO, t.Kind.MONEY}:
         return "say of what: `limits.max_position of account.equity`"

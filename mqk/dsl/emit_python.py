@@ -264,12 +264,15 @@ class _Emitter:
         kind = next((operand.type.kind for operand in expr.operands if operand.type), None)
         if kind in (t.Kind.SYMBOL, t.Kind.ENUM, t.Kind.TEXT, t.Kind.BOOL):
             words = [self.boolean(operand) if kind is t.Kind.BOOL else self._word(operand) for operand in expr.operands]
-            pairs = [f"{a} {op} {b}" for op, a, b in zip(expr.ops, words, words[1:], strict=False)]
-            return "(" + " and ".join(pairs) + ")"
-        # All operands first: a chain may stop early, but a fault in a later operand must still be seen.
+            return self._all([f"{a} {op} {b}" for op, a, b in zip(expr.ops, words, words[1:], strict=False)], expr)
         eager = len(expr.operands) > 2
         numbers = [self._named(self.number(o)) if eager else self.number(o) for o in expr.operands]
-        pairs = [relation(op, a, b) for op, a, b in zip(expr.ops, numbers, numbers[1:], strict=False)]
+        return self._all([relation(op, a, b) for op, a, b in zip(expr.ops, numbers, numbers[1:], strict=False)], expr)
+
+    def _all(self, pairs: Sequence[str], expr: syntax.Compare) -> str:
+        """All pairs of a chain. A chain may stop early, but a missing fact in a later pair must still be seen."""
+        if len(pairs) > 1 and may_raise(expr):
+            pairs = [self._temporary(pair) for pair in pairs]
         return "(" + " and ".join(pairs) + ")"
 
     def _word(self, expr: syntax.Expr) -> str:

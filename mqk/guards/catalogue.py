@@ -59,12 +59,13 @@ STREAMS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One fact at one point: what it is, and the definition when it is derived."""
+    """One fact at one point: what it is, the definition when it is derived, and the least value it can have."""
 
     name: str
     ref: Ref
     title: str
     expression: str | None = None
+    minimum: int | None = None
 
     @property
     def type(self) -> Type:
@@ -83,7 +84,7 @@ def facts_at(point: Point) -> Mapping[str, Entry]:
         for field in fields(view):
             (fact,) = hints[field.name].__metadata__
             name = f"{view_name}.{field.name}"
-            entries[name] = Entry(name, FactRef(name, fact.type, fact.optional), fact.title)
+            entries[name] = Entry(name, FactRef(name, fact.type, fact.optional), fact.title, minimum=fact.minimum)
     for definition in DEFINITIONS.get(point, ()):
         checked = check_expression(parse_expression(definition.expression), _Facts(entries), definition.type)
         if checked.errors:

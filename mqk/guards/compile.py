@@ -1,7 +1,7 @@
 """An effective bundle to guards: every expression parsed, checked and compiled, or every reason why not.
 
-What lives here: the way from policy to guards, and what is refused on it (unknown facts, limits nobody reads, outcomes
-that a point does not have). What does not: the guards themselves (guard.py, machine.py).
+What lives here: the way from policy to guards, and what is refused on it (unknown facts, limits nobody reads).
+What does not: the guards themselves (guard.py, machine.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from mqk.dsl import types as t
 from mqk.dsl.check import constant_micros
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.guard import Guard, GuardRule, WindowSpec, limits_read
-from mqk.guards.machine import Machine, compile_machine
-from mqk.guards.points import LADDERS, Enforcement, Point
+from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
+from mqk.guards.points import Enforcement, Point
 from mqk.policy import Bundle, Diagnostic, Layer, PolicyError, RuleSource, Text, error, expression_fault
 
 # Orders that only reduce are judged by rules that say so, and by no others: exits are free.
@@ -58,9 +58,20 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
     compiler = _Compiler(bundle)
     guards = {point: compiler.guard(point) for point in Point}
     machines = {
-        name: compile_machine(source, bundle, PolicyEnvironment.of(bundle, Point.TRANSITION), compiler.expression)
+        name: compile_machine(
+            source,
+            bundle,
+            PolicyEnvironment.of(bundle, Point.TRANSITION),
+            guards[Point.TRANSITION],
+            compiler.expression,
+        )
         for name, source in bundle.lifecycles.items()
     }
+    for source in bundle.lifecycles.values():
+        compiler.diagnostics += [
+            error("MQK-1405", f"nothing fills in `{{{word}}}` in a confirmation", span, help_)
+            for word, span, help_ in unknown_placeholders(source, bundle)
+        ]
     compiler.refuse_unread_limits(machines.values())
     if compiler.diagnostics:
         raise PolicyError(compiler.diagnostics)
@@ -93,14 +104,6 @@ class _Compiler:
     def _rule(self, source: RuleSource, point: Point, environment: PolicyEnvironment) -> GuardRule | None:
         require = self.expression(source.require, environment)
         when = self.expression(source.when, environment) if source.when is not None else None
-        ladder = LADDERS[point][1:]
-        if source.otherwise not in ladder:
-            close = get_close_matches(source.otherwise, ladder, n=1, cutoff=0.5)
-            choices = ", ".join(f"`{outcome}`" for outcome in ladder)
-            help_ = f"did you mean `{close[0]}`?" if close else f"write one of {choices}"
-            message = f"`{source.otherwise}` is not an outcome at `{point.value}`"
-            self.diagnostics.append(error("MQK-1402", message, source.span, help_))
-            return None
         if require is None or (source.when is not None and when is None):
             return None
         return GuardRule(

@@ -48,8 +48,8 @@ DEFINITIONS: dict[Point, tuple[Definition, ...]] = {
         Definition(
             "projected.position_value",
             USD,
-            "the largest position, long or short, that this order can lead to, at its worst price",
-            "max(abs(projected.highest_qty), abs(projected.lowest_qty)) * order.worst_price",
+            "the largest position that this order can lead to, at the dearer of its worst price and the market's",
+            "max(abs(projected.highest_qty), abs(projected.lowest_qty)) * max(order.worst_price, market.price)",
         ),
         Definition(
             "projected.gross_exposure",

@@ -40,7 +40,7 @@ def explain(expr: syntax.Expr, lookup: Lookup, written: Mapping[str, str], *, ho
         case syntax.Member(item=item, container=container, negated=negated):
             observed, members = _written(item, lookup), _written(container, lookup)
             wanted = f"{'none' if negated else 'one'} of {members}"
-            message = f"`{format_expression(item)}` is {observed}, {'as' if holds else 'not'} {wanted}"
+            message = f"`{format_expression(item)}` is {observed}, {'' if holds else 'must be '}{wanted}"
             return Explanation(observed, members, None, message, limits)
         case _:
             observed = _written(clause, lookup)
@@ -97,6 +97,8 @@ def _comparison(
     observed, limit = _written(left, lookup), _as_written(right, lookup, written)
     headroom = _headroom(left, op, right, lookup)
     bound = format_expression(right)
+    # The limit that decided is the one on the bound's side; others in the clause only had a part in the observed value.
+    limits = tuple(dict.fromkeys(_limits(right))) or limits
     shown = limit if bound.replace("_", "") == limit.replace("_", "") else f"{limit} (`{bound}`)"
     must = "" if holds else "must be "
     message = f"`{format_expression(left)}` is {observed}, {must}{_WORDS[op]} {shown}"

@@ -46,10 +46,14 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     slots = {spec.slot for spec in guards.windows} if "windows" in views else set()
     problems: dict[str, str] = {}
     unusable: list[str] = []
+    given_slots: set[str] = set()
     for name, given in document.items():
         entry = facts_at(point).get(name)
         slot = _slot(name)
-        if slot in slots:
+        if slot in slots and slot in given_slots:
+            unusable.append(f"`{name}` is given twice, in two spellings")
+        elif slot in slots:
+            given_slots.add(slot)
             _window(views["windows"], slot, given, problems)
         elif entry is None:
             if not (lenient and (points_of(name) or name.startswith("count("))):
@@ -62,7 +66,10 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
                 if text is None:
                     raise QuantityError("syntax", f"found {_shape(given)}, expected {entry.type}")
                 view, _, attribute = name.partition(".")
-                setattr(views[view], attribute, parse_fact(text, entry.type))
+                value = parse_fact(text, entry.type)
+                if entry.minimum is not None and isinstance(value, int) and value < entry.minimum:
+                    raise QuantityError("sign", f"`{text}` is below {entry.minimum}")
+                setattr(views[view], attribute, value)
             except QuantityError as fault:
                 problems[name] = fault.message
     if unusable:

@@ -18,7 +18,7 @@ from mqk.guards.catalogue import VIEWS
 from mqk.guards.decision import Decision, Finding
 from mqk.guards.explain import explain
 from mqk.guards.lookup import ViewLookup
-from mqk.guards.points import Enforcement, Point, Result, most_severe
+from mqk.guards.points import ALLOW, WARN, Enforcement, Point, Result, most_severe
 from mqk.guards.values import format_value
 from mqk.policy import LatchSource, Layer, Span
 
@@ -196,9 +196,10 @@ class Guard:
         )
 
     def _unreadable(self, problems: Mapping[str, str], findings: Sequence[Finding]) -> list[Finding]:
-        """A finding for each unusable fact that no rule has complained about: unreadable input never passes."""
+        """A finding for each unusable fact that no rule has blocked for: unreadable input never passes."""
         blocking = next(o for o in reversed(_blocking(self.point)))
-        named = {name for name in problems if any(f"`{name}`" in finding.message for finding in findings)}
+        blocked = [finding.message for finding in findings if finding.effect not in (ALLOW, WARN)]
+        named = {name for name in problems if any(f"`{name}`" in message for message in blocked)}
         return [
             Finding(
                 "facts",

@@ -29,7 +29,7 @@ class LatchBook:
     __slots__ = ("_held", "_streaks", "posture")
 
     def __init__(self) -> None:
-        self._streaks: dict[str, int] = {}
+        self._streaks: dict[str, tuple[int, int]] = {}
         self._held: dict[str, Latch] = {}
         self.posture = "NORMAL"
         """What the engine may do: the worst of what holds."""
@@ -42,7 +42,7 @@ class LatchBook:
     def observe(self, rules: Iterable[GuardRule], mask: int, now: int) -> list[Latch]:
         """Take in one judgement of a guard (its rules and its mask) and return the latches that are new.
 
-        A rule counts after `confirm` judgements in a row; shadow and warning rules never hold anything.
+        A rule counts after `confirm` instants in a row; shadow and warning rules never hold anything.
         """
         new: list[Latch] = []
         for bit, rule in enumerate(rules):
@@ -54,8 +54,11 @@ class LatchBook:
                 continue
             if rule.enforcement is not Enforcement.BLOCK or rule.outcome not in POSTURE_OF:
                 continue
-            streak = self._streaks.get(rule.id, 0) + 1
-            self._streaks[rule.id] = streak
+            streak, last = self._streaks.get(rule.id, (0, -1))
+            if now > last:
+                # Confirmations are instants: the same moment judged twice is one confirmation.
+                streak += 1
+            self._streaks[rule.id] = (streak, now)
             if streak >= rule.confirm and rule.id not in self._held:
                 until, by = (rule.latch.until, rule.latch.by) if rule.latch is not None else ("tick", None)
                 self._held[rule.id] = Latch(rule.id, rule.outcome, now, until, by)
@@ -68,9 +71,14 @@ class LatchBook:
         return self._let_go([latch for latch in self._held.values() if latch.until == "session_end"])
 
     def release(self, rule: str, role: str) -> Latch:
-        """Release one latch by hand. Raises KeyError when it does not hold, PermissionError for the wrong role."""
+        """Release one latch by hand. Raises KeyError when it does not hold, PermissionError for the wrong role.
+
+        What the policy gives to nobody, nobody releases: it lasts as long as it says.
+        """
         latch = self._held[rule]
-        if latch.by is not None and role != latch.by:
+        if latch.by is None:
+            raise PermissionError(f"`{rule}` is released by nobody: it lasts until `{latch.until}`")
+        if role != latch.by:
             raise PermissionError(f"`{rule}` is released by the role `{latch.by}`, not `{role}`")
         self._let_go([latch])
         return latch

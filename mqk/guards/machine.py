@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from mqk.dsl import EvaluationError, evaluate, syntax
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.explain import explain
-from mqk.guards.guard import limits_read
+from mqk.guards.guard import Guard, limits_read
 from mqk.guards.lookup import ViewLookup
-from mqk.policy import Bundle, LifecycleSource, Span, Text
+from mqk.guards.points import ALLOW, WARN
+from mqk.policy import Bundle, LifecycleSource, Span, Text, canonical_text, did_you_mean
 
 Compile = Callable[[Text, PolicyEnvironment], syntax.Expr | None]
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What a confirmation sentence may name besides limits.
+_RUN_NAMES = ("run.id", "run.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Machine:
     id: str
     states: Mapping[str, str]
     transitions: tuple[Transition, ...]
-    bundle: str
+    guard: Guard
     limits_written: Mapping[str, str]
 
     @property
@@ -137,6 +140,12 @@ class Machine:
                     reasons.append(explain(transition.require, lookup, written, holds=False).message)
             except EvaluationError as fault:
                 reasons.append(f"`{fault.subject}` is {fault.fault.value}")
+        # Rules at `transition` are asked about every move of every machine.
+        reasons += [
+            f"{finding.rule}: {finding.message}"
+            for finding in self.guard.decide(lookup.views).findings
+            if finding.effect not in (ALLOW, WARN)
+        ]
         sentence = self.sentence(transition, names)
         if sentence is not None and confirmation != sentence:
             reasons.append(f"type `{sentence}` to confirm")
@@ -150,8 +159,19 @@ class Machine:
         return _PLACEHOLDER.sub(lambda match: known.get(match.group(1), match.group(0)), transition.confirm)
 
 
+def unknown_placeholders(source: LifecycleSource, bundle: Bundle) -> list[tuple[str, Span, str | None]]:
+    """Words in confirmation sentences that nothing fills in, with where they stand and what may have been meant."""
+    known = [*_RUN_NAMES, *(f"limits.{name}" for name in bundle.limits)]
+    return [
+        (word, declared.span, did_you_mean(word, known))
+        for declared in source.transitions
+        for word in _PLACEHOLDER.findall(declared.confirm or "")
+        if word not in known
+    ]
+
+
 def compile_machine(
-    source: LifecycleSource, bundle: Bundle, environment: PolicyEnvironment, compile_: Compile
+    source: LifecycleSource, bundle: Bundle, environment: PolicyEnvironment, guard: Guard, compile_: Compile
 ) -> Machine:
     """Compile a lifecycle; conditions that do not compile were reported by `compile_` and stand as None."""
     transitions = tuple(
@@ -167,5 +187,6 @@ def compile_machine(
         )
         for declared in source.transitions
     )
-    written = {name: limit.text for name, limit in bundle.limits.items()}
-    return Machine(source.id, source.states, transitions, bundle.sha256, written)
+    # In canonical words, so that one bundle hash stands for one sentence.
+    written = {name: canonical_text(limit.value) for name, limit in bundle.limits.items()}
+    return Machine(source.id, source.states, transitions, guard, written)

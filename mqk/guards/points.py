@@ -43,7 +43,7 @@ LADDERS: dict[Point, tuple[str, ...]] = {
     Point.ACCOUNT: (ALLOW, WARN, "reduce_only", "halt", "flatten", "disarm"),
     Point.BAR: (ALLOW, WARN, "reject", "halt", "disarm"),
     Point.FEED: (ALLOW, WARN, "reject", "halt", "disarm"),
-    Point.TRANSITION: (ALLOW, "refuse"),
+    Point.TRANSITION: (ALLOW, WARN, "refuse"),
 }
 
 # What the engine may still do once an outcome holds; mildest first.

@@ -18,11 +18,15 @@ from mqk.dsl.missing import MISSING
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a fact is: its type with its unit, whether it may be missing, and one sentence for the reference page."""
+    """What a fact is: its type with its unit, and one sentence for the reference page.
+
+    `optional` facts may be missing; `minimum` is the least value a fact can have, where it has one.
+    """
 
     type: t.Type
     title: str
     optional: bool = False
+    minimum: int | None = None
 
 
 USD = t.money("USD")
@@ -52,7 +56,7 @@ class Order(View):
 
     symbol: Annotated[str, Fact(t.SYMBOL, "the symbol to trade")]
     side: Annotated[str, Fact(SIDE, "buy or sell")]
-    qty: Annotated[int, Fact(t.QUANTITY, "the number of shares, always positive")]
+    qty: Annotated[int, Fact(t.QUANTITY, "the number of shares, never below zero", minimum=0)]
     type: Annotated[str, Fact(ORDER_TYPE, "how the order is to be executed")]
     limit_price: Annotated[int, Fact(USD, "the limit of a limit order", optional=True)]
     stop_price: Annotated[int, Fact(USD, "the trigger of a stop order", optional=True)]
@@ -64,9 +68,9 @@ class Position(View):
     """What the engine holds and has working in the order's symbol, before the order."""
 
     qty: Annotated[int, Fact(t.QUANTITY, "shares held, negative when short")]
-    working_buy: Annotated[int, Fact(t.QUANTITY, "shares in buy orders not yet filled")]
-    working_sell: Annotated[int, Fact(t.QUANTITY, "shares in sell orders not yet filled")]
-    exposure: Annotated[int, Fact(USD, "the symbol's part of `account.gross_exposure`")]
+    working_buy: Annotated[int, Fact(t.QUANTITY, "shares in buy orders not yet filled", minimum=0)]
+    working_sell: Annotated[int, Fact(t.QUANTITY, "shares in sell orders not yet filled", minimum=0)]
+    exposure: Annotated[int, Fact(USD, "the symbol's part of `account.gross_exposure`", minimum=0)]
 
 
 @dataclass(slots=True, init=False, eq=False)

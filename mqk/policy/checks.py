@@ -104,7 +104,7 @@ def _known_states(root: Mapping) -> Iterator[Diagnostic]:
 def _distinct_transitions(root: Mapping) -> Iterator[Diagnostic]:
     """Two moves from one state by one command: one condition, or none, leaves it open which of them is meant."""
     seen: dict[tuple[str, str], dict[str, Scalar]] = {}
-    states = list(root.mapping("states").entries)
+    states = state_kinds(root)
     for transition in root.mappings("transitions"):
         command, target, when = transition.scalar("by"), transition.scalar("to"), transition.scalar("when")
         if command is None or target is None:
@@ -121,7 +121,22 @@ def _distinct_transitions(root: Mapping) -> Iterator[Diagnostic]:
             moves[condition] = command
 
 
-def expanded(sources: Iterable[str], target: str, states: Iterable[str]) -> tuple[str, ...]:
-    """The states a transition leaves, in the machine's order: `any` is every state but the one it reaches."""
+def state_kinds(root: Mapping) -> dict[str, str]:
+    """The states of a machine as written, each with what it is: `initial`, `normal` or `sticky`."""
+    return {
+        name: entry.value.text if isinstance(entry.value, Scalar) else "normal"
+        for name, entry in root.mapping("states").entries.items()
+    }
+
+
+def expanded(sources: Iterable[str], target: str, states: dict[str, str]) -> tuple[str, ...]:
+    """The states a transition leaves, in the machine's order. `states` maps each to what it is.
+
+    `any` is every state but the one it reaches and the sticky ones, which are left only by a move that names them.
+    """
     wanted = set(sources)
-    return tuple(state for state in states if state in wanted or ("any" in wanted and state != target))
+    return tuple(
+        state
+        for state, kind in states.items()
+        if state in wanted or ("any" in wanted and state != target and kind != "sticky")
+    )

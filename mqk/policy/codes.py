@@ -67,6 +67,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1214": "not exactly one initial state",
         "MQK-1215": "two transitions that cannot be told apart",
         "MQK-1216": "an enforcement level for an unknown rule",
+        "MQK-1217": "one name with two meanings",
+        "MQK-1218": "settings that contradict each other",
         "MQK-1301": "an expression that does not parse",
         "MQK-1302": "an unknown name in an expression",
         "MQK-1303": "types that do not fit in an expression",
@@ -74,7 +76,9 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1305": "a value in an expression that cannot be read",
         "MQK-1306": "an expression that is too large",
         "MQK-1401": "a limit that nothing reads",
-        "MQK-1402": "an outcome that its point does not have",
+        "MQK-1403": "a fact that nobody knows, or a value it cannot have",
+        "MQK-1404": "a strategy with parameters it cannot have",
+        "MQK-1405": "a confirmation with a word that nothing fills in",
     }
 )
 

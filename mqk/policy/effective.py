@@ -93,6 +93,14 @@ class _Builder:
         self._note("execution", chains, holes)
         schedule, chains, holes = read_schedule(self.engine, stacks["schedule"].documents)
         self._note("schedule", chains, holes)
+        if schedule is not None and schedule.heartbeat.micros >= schedule.deadman.micros:
+            message = f"a heartbeat every {schedule.heartbeat} never comes within the deadman's {schedule.deadman}"
+            span = self.layers["schedule.deadman"][-1].span
+            self.found.append(error("MQK-1218", message, span, "let several heartbeats fit into the deadman's time"))
+        if self._own("capital").split()[-1] != "USD":
+            message = f"facts are in USD, and the capital of {quoted(self.engine.id)} is not"
+            span = self.layers["capital"][-1].span
+            self.found.append(error("MQK-1218", message, span, "write the capital in USD"))
         machines = {each.id: read_lifecycle(each) for each in stacks["lifecycle"].documents}
         self.layers |= {
             f"lifecycles.{each.id}": (Layer(each.name, each.title, each.span),)
@@ -142,11 +150,17 @@ class _Builder:
                 message = f"there is no overlay {quoted(name)}"
                 self.found.append(error("MQK-1212", message, Span.nowhere("overlay"), help_))
         wanted = [name for name in names if name in known]
-        return stack(self.policies, "execution", wanted, self.as_of).documents
+        found = stack(self.policies, "execution", wanted, self.as_of)
+        for document in [*found.dropped, *found.documents]:
+            what = "is not in force" if document in found.dropped else "is no overlay, and would undo the costs beneath"
+            if document in found.dropped or not _is_overlay(document):
+                self.found.append(error("MQK-1212", f"{quoted(document.id)} {what}", document.span))
+        return found.documents
 
     def _limits(self, documents: Sequence[Document]) -> dict[str, Limit]:
         limits: dict[str, Limit] = {}
         for name, said in limits_said(documents).items():
+            self._one_meaning(f"limits.{name}", [each.document for each in said], [each.layer for each in said])
             values = [_limit_value(name, each) for each in said]
             chain = tuple(each.layer for each in said)
             for each, value in zip(said, values, strict=True):
@@ -162,6 +176,15 @@ class _Builder:
         help_ = "a later layer changes the value of a limit, never its type"
         self.found.append(error("MQK-1207", message, later.layer.span, help_, notes=notes))
 
+    def _one_meaning(self, key: str, documents: Sequence[Document], layers: Sequence[Layer]) -> None:
+        """A name that two kinds of document give a meaning to: one would silently take the other's place."""
+        for document, layer in zip(documents, layers, strict=True):
+            if document.kind not in ("engine", documents[0].kind):
+                message = f"`{key}` is written in `{documents[0].name}` and, for something else, in `{document.name}`"
+                notes = [("first written here", layers[0].span)]
+                help_ = f"give it another name: a {documents[0].kind} document's is replaced by one that extends it"
+                self.found.append(error("MQK-1217", message, layer.span, help_, notes=notes))
+
     def _rules(self, documents: Sequence[Document]) -> tuple[RuleSource, ...]:
         said, dropped = rules_said(documents, self.as_of)
         self.dropped += [each.layer for each in dropped.values()]
@@ -173,6 +196,13 @@ class _Builder:
         rules = []
         for name in sorted(said):
             chain = tuple(each.layer for each in said[name])
+            self._one_meaning(f"rules.{name}", [each.document for each in said[name]], chain)
+            first, last = (_required(each.rule, "at") for each in (said[name][0], said[name][-1]))
+            if first.text != last.text:
+                message = f"rule {quoted(name)} is judged at `{last.text}` here and at `{first.text}` beneath"
+                help_ = "a later layer changes what a rule asks, never where it asks"
+                notes = [("first written here", first.span)]
+                self.found.append(error("MQK-1217", message, last.span, help_, notes=notes))
             self.layers[f"rules.{name}"] = chain
             level = levels.get(name)
             own = said[name][-1].rule.entries.get("enforce")

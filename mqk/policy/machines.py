@@ -6,22 +6,19 @@ Whether the machine makes sense is checks.py; what a move costs or proves is mqk
 from __future__ import annotations
 
 from mqk.policy.bundle import LifecycleSource, TransitionSource
-from mqk.policy.checks import expanded
+from mqk.policy.checks import expanded, state_kinds
 from mqk.policy.documents import Document
-from mqk.policy.nodes import Mapping, Scalar
+from mqk.policy.nodes import Mapping
 
 
 def read_lifecycle(document: Document) -> LifecycleSource:
     """The machine of a document that is known to be without errors."""
-    states = {
-        name: entry.value.text if isinstance(entry.value, Scalar) else "normal"
-        for name, entry in document.node.mapping("states").entries.items()
-    }
-    moves = tuple(_transition(node, tuple(states)) for node in document.node.mappings("transitions"))
+    states = state_kinds(document.node)
+    moves = tuple(_transition(node, states) for node in document.node.mappings("transitions"))
     return LifecycleSource(document.id, states, moves)
 
 
-def _transition(node: Mapping, states: tuple[str, ...]) -> TransitionSource:
+def _transition(node: Mapping, states: dict[str, str]) -> TransitionSource:
     target, command = node.scalar("to"), node.scalar("by")
     assert target is not None
     assert command is not None

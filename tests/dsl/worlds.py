@@ -252,7 +252,19 @@ def _conditions(depth: int, words: Vocabulary) -> list[st.SearchStrategy[Expr]]:
         ),
         st.booleans(),
     )
+    truths = st.builds(
+        lambda parts, op: node(syntax.Compare, operands=tuple(parts), ops=(op,) * (len(parts) - 1)),
+        st.lists(expressions(t.BOOL, 0, words), min_size=2, max_size=3),
+        st.sampled_from(["==", "!="]),
+    )
+    symbols_compared = st.builds(
+        lambda parts, op: node(syntax.Compare, operands=tuple(parts), ops=(op,) * (len(parts) - 1)),
+        st.lists(expressions(t.SYMBOL, 0, words), min_size=2, max_size=3),
+        st.sampled_from(["==", "!="]),
+    )
     return [
+        truths,
+        symbols_compared,
         ordered.map(lambda p: node(syntax.Compare, operands=tuple(p[0]), ops=tuple(p[1][: len(p[0]) - 1]))),
         compared,
         members,

@@ -135,3 +135,9 @@ def test_a_decision_carries_the_facts_that_reproduce_it(main: GuardSet) -> None:
     moment = read_facts(dict(first.facts), main, Point.ORDER, lenient=True)
     second = main.order.decide(moment.views, moment.problems)
     assert second == first
+
+
+def test_one_window_in_two_spellings_makes_a_document_unusable(main: GuardSet) -> None:
+    both = {"count(rejects within 300s)": 9, "count(rejects within 5m)": 0}
+    with pytest.raises(FactsError, match="given twice"):
+        read_facts(both, main, Point.ACCOUNT)

@@ -81,3 +81,20 @@ def test_only_blocking_rules_hold_anything(main: GuardSet, level: Enforcement) -
     quiet = [replace(rule, enforcement=level) for rule in rules(main)]
     assert book.observe(quiet, mask(main, "LOSS-01", "LOSS-03"), 1) == []
     assert book.posture == "NORMAL"
+
+
+def test_what_the_policy_gives_to_nobody_nobody_releases(main: GuardSet) -> None:
+    book = LatchBook()
+    book.observe(rules(main), mask(main, "LOSS-01"), 1)
+    with pytest.raises(PermissionError, match="lasts until `session_end`"):
+        book.release("LOSS-01", "risk_officer")
+    assert book.posture == "HALTED"
+
+
+@given(st.integers(2, 4), st.integers(1, 10))
+def test_the_same_instant_judged_twice_is_one_confirmation(main: GuardSet, confirm: int, times: int) -> None:
+    rule = replace(rules(main)[0], confirm=confirm, latch=None, outcome="halt")
+    book = LatchBook()
+    for _ in range(times):
+        book.observe([rule], 1, 5)
+    assert book.posture == "NORMAL"

@@ -55,7 +55,7 @@ kind: risk
 id: made_up
 title: Made up
 owner: tests
-limits: {max_position: 20%, rejects: 5 per 300s, allow_short: false}
+limits: {max_position: 20%, daily_loss: 2%, rejects: 5 per 300s, allow_short: false}
 rules:
   - {id: READ-01, title: Reads every limit, at: account, otherwise: halt,
      require: limits.allow_short or count(rejects within limits.rejects.window) < limits.rejects.count}

@@ -260,3 +260,44 @@ def test_files_may_be_given_one_by_one_and_twice(tmp_path: Path) -> None:
     policies = load_policies([*files, tmp_path, *reversed(files)])
     assert found(policies.diagnostics) == []
     assert effective_bundle(policies, "SOUND").sha256 == bundle_of(tmp_path, {}).sha256
+
+
+def test_a_name_that_two_kinds_of_document_give_a_meaning_to_is_refused(tmp_path: Path) -> None:
+    integrity = "kind: integrity\nid: odd\ntitle: Odd\nowner: data\nlimits: {max_position: 90%}\n"
+    engine = sound_files()["engine.yaml"]
+    uses = next(line for line in engine.splitlines() if "integrity:" in line)
+    known = uses.split("[")[1].split("]")[0]
+    policies = load_texts(
+        tmp_path,
+        {**sound_files(), "odd.yaml": integrity, "engine.yaml": engine.replace(f"[{known}]", f"[{known}, odd]")},
+    )
+    assert [code for code, *_ in refusal(policies)] == ["MQK-1217"]
+
+
+def test_a_later_layer_never_moves_a_rule_to_another_point(tmp_path: Path) -> None:
+    moved = rule("account.equity > 0 USD").replace("at: order", "at: account").replace("deny", "halt")
+    files = {
+        "a.yaml": risk("a", "extends: [sound_risk]\nrules:\n" + rule("order.qty >= 1", id_="MOVE-01")),
+        "b.yaml": risk("b", "extends: [a]\nrules:\n" + moved.replace("ORD-01", "MOVE-01")),
+        "engine.yaml": using("b"),
+    }
+    assert [code for code, *_ in refusal(load_texts(tmp_path, {**sound_files(), **files}))] == ["MQK-1217"]
+
+
+def test_an_overlay_that_extends_the_costs_it_lies_on_is_refused(tmp_path: Path) -> None:
+    costs = next(text for text in sound_files().values() if "kind: execution" in text and "overlay" not in text)
+    name = next(line.split()[1] for line in costs.splitlines() if line.startswith("id:"))
+    head = "kind: execution\nid: late\ntitle: Late\nowner: t\noverlay: true\n"
+    overlay = head + f"extends: [{name}]\nlatency: {{submit: 1 bars}}\n"
+    policies = load_texts(tmp_path, {**sound_files(), "late.yaml": overlay})
+    assert "MQK-1212" in [code for code, *_ in refusal(policies, "SOUND", "late")]
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    schedule = next(name for name, text in sound_files().items() if "kind: schedule" in text)
+    text = "\n".join(
+        "deadman: 1s" if line.startswith("deadman:") else line for line in sound_files()[schedule].splitlines()
+    )
+    engine = sound_files()["engine.yaml"].replace(" USD", " EUR")
+    policies = load_texts(tmp_path, {**sound_files(), schedule: text + "\n", "engine.yaml": engine})
+    assert [code for code, *_ in refusal(policies)] == ["MQK-1218", "MQK-1218"]
