@@ -1,0 +1,121 @@
+"""What a strategy is, and all it may know: a bounded window of completed bars, its positions, the account's equity.
+
+What lives here: the plug-in contract. What does not: who calls it (host.py), what becomes of its targets (mqk.engine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Protocol, overload, runtime_checkable
+
+from mqk.market import Bar
+from mqk.strategies.params import Param
+
+
+class BarWindow(Sequence[Bar]):
+    """The last completed bars of one symbol, oldest first: a live view that ends at the bar just completed.
+
+    At most `size` bars, and fewer at the beginning. Read only; whoever needs to keep bars copies them.
+    """
+
+    __slots__ = ("_bars", "_closes", "_most", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        # Trimmed now and then, not on every bar: cutting a list costs what it holds.
+        self._most = 2 * size + 64
+        self._bars: list[Bar] = []
+        self._closes: list[int] = []
+
+    def closes(self, count: int) -> list[int]:
+        """The last `count` closes in micros, oldest first; fewer when there are fewer."""
+        # Written without `-count`, which would mean all of them for none.
+        return self._closes[max(len(self._closes) - min(count, self._size), 0) :]
+
+    def __len__(self) -> int:
+        held = len(self._bars)
+        return held if held < self._size else self._size  # noqa: FURB136 - asked on every bar
+
+    @overload
+    def __getitem__(self, index: int) -> Bar: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Bar]: ...
+    def __getitem__(self, index: int | slice) -> Bar | list[Bar]:
+        held = len(self)
+        if isinstance(index, slice):
+            return self._bars[-held:][index] if held else []
+        if not -held <= index < held:
+            raise IndexError(f"the window holds {held} bars")
+        return self._bars[index if index < 0 else index - held]
+
+    def __iter__(self) -> Iterator[Bar]:
+        return iter(self[:])
+
+
+class HostWindow(BarWindow):
+    """The host's end of a window: the one that grows it."""
+
+    __slots__ = ()
+
+    def push(self, bar: Bar) -> None:
+        """Add the bar that has just completed."""
+        bars = self._bars
+        bars.append(bar)
+        self._closes.append(bar.close)
+        if len(bars) > self._most:
+            spare = len(bars) - self._size
+            del bars[:spare]
+            del self._closes[:spare]
+
+
+class Holding(Protocol):
+    """What the host tells of one symbol, in shares."""
+
+    qty: int
+    working_buy: int
+    working_sell: int
+
+
+class Context:
+    """All a strategy sees when a bar completes. The host reuses one object: nothing in it may be kept.
+
+    `symbol` and `bars` are those of the bar; `now` is its moment in epoch micros; `equity` and `capital` are in micros:
+    the account at this moment, and what it began with. There is no clock, no file and no future here.
+    """
+
+    __slots__ = ("_holdings", "bars", "capital", "equity", "now", "symbol")
+
+    def __init__(self, capital: int, holdings: Mapping[str, Holding]) -> None:
+        self.symbol = ""
+        self.now = 0
+        self.bars: BarWindow = BarWindow(0)
+        self.equity = capital
+        self.capital = capital
+        self._holdings = holdings
+
+    def position(self, symbol: str) -> int:
+        """Signed shares held."""
+        holding = self._holdings.get(symbol)
+        return 0 if holding is None else holding.qty
+
+    def committed(self, symbol: str) -> int:
+        """Signed shares held once every working order has filled: what has been decided already."""
+        holding = self._holdings.get(symbol)
+        return 0 if holding is None else holding.qty + holding.working_buy - holding.working_sell
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A strategy: called once per completed bar, answers with target positions in signed shares.
+
+    A symbol that is left out stays as it is; only a target of 0 closes a position. None means nothing to say. It is
+    built by keyword from its `PARAMS`, and `lookback` (bars) is all the history it will ever see, so the same window,
+    positions and equity must give the same answer.
+    """
+
+    PARAMS: ClassVar[Mapping[str, Param]]
+    lookback: int
+
+    def on_bar(self, context: Context) -> Mapping[str, int] | None:
+        """The targets, or None."""
+        ...

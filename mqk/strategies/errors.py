@@ -1,0 +1,29 @@
+"""What can be wrong with a strategy before it runs: its name, its parameters, its timeframe.
+
+What lives here: the error with all its problems. What does not: what a strategy does wrong while it runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+StrategyErrorCode = Literal["name", "duplicate", "unknown", "params", "several", "timeframe", "contract"]
+
+
+class StrategyError(ValueError):
+    """A strategy that cannot be set up; `problems` lists everything that is wrong, each with its mend.
+
+    `code` is stable: "name" (blank), "duplicate", "unknown", "params", "several" (more than one that may order),
+    "timeframe", "contract" (a plug-in that is no strategy).
+    """
+
+    def __init__(self, code: StrategyErrorCode, problems: Sequence[str]) -> None:
+        super().__init__(code, tuple(problems))
+        self.code: StrategyErrorCode = code
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "; ".join(self.problems)

@@ -1,0 +1,83 @@
+"""The host of an engine's strategies: one that may order, and any number in the shadow.
+
+What lives here: building them from the policy and asking them. What does not: windows, which the engine keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mqk.strategies.contract import Context, HostWindow, Strategy
+from mqk.strategies.errors import StrategyError
+from mqk.strategies.registry import Registry
+
+if TYPE_CHECKING:
+    from mqk.policy import Bundle, StrategySpec
+
+
+class StrategyHost:
+    """The strategies of one engine. `lookback` is how much history, in bars, the ordering one sees.
+
+    Each sees a window of its own length, so that a shadow beside it changes nothing for the one that orders.
+
+    Raises StrategyError with every problem: unknown names, parameters that cannot be read, more than one strategy that
+    may order (two of them would undo each other's positions).
+    """
+
+    __slots__ = ("_strategy", "ids", "lookback", "shadows", "timeframes")
+
+    def __init__(
+        self, specs: Sequence[StrategySpec], timeframes: Sequence[str], registry: Registry | None = None
+    ) -> None:
+        registry = registry or Registry.installed()
+        problems: list[str] = []
+        built: list[tuple[StrategySpec, Strategy]] = []
+        code = None
+        for spec in specs:
+            try:
+                built.append((spec, registry.build(spec.id, spec.params)))
+            except StrategyError as error:
+                code = code or error.code
+                problems += error.problems
+        ordering = [spec.id for spec in specs if not spec.shadow]
+        if len(ordering) > 1:
+            code = code or "several"
+            names = " and ".join(f"`{name}`" for name in ordering)
+            problems.append(f"{names} would order for one engine: let all but one be `shadow: true`")
+        if code is not None:
+            raise StrategyError(code, problems)
+        self._strategy = next((strategy for spec, strategy in built if not spec.shadow), None)
+        self.shadows = tuple((spec.id, strategy) for spec, strategy in built if spec.shadow)
+        self.ids = tuple(spec.id for spec in specs)
+        self.timeframes = tuple(timeframes)
+        self.lookback = 0 if self._strategy is None else self._strategy.lookback
+
+    @classmethod
+    def of(cls, bundle: Bundle, registry: Registry | None = None) -> StrategyHost:
+        """The strategies that an effective bundle names."""
+        return cls(bundle.strategies, bundle.timeframes, registry)
+
+    def require_timeframe(self, timeframe: str) -> None:
+        """Raise StrategyError "timeframe" unless the policy trades this timeframe."""
+        if timeframe not in self.timeframes:
+            known = ", ".join(f"`{each}`" for each in self.timeframes)
+            raise StrategyError("timeframe", [f"the engine trades {known}, not bars of `{timeframe}`"])
+
+    def targets(self, context: Context) -> Mapping[str, int] | None:
+        """What the ordering strategy wants; None when there is none, or it has nothing to say."""
+        return None if self._strategy is None else self._strategy.on_bar(context)
+
+    def windows(self) -> tuple[HostWindow, tuple[HostWindow, ...]]:
+        """Fresh windows for one symbol: the ordering strategy's, and one for each shadow."""
+        return HostWindow(self.lookback), tuple(HostWindow(strategy.lookback) for _, strategy in self.shadows)
+
+    def shadow_targets(self, context: Context, windows: Sequence[HostWindow]) -> list[tuple[str, Mapping[str, int]]]:
+        """What each shadow strategy wants on its own window, where it says something."""
+        wanted = []
+        for (name, strategy), window in zip(self.shadows, windows, strict=True):
+            context.bars = window
+            targets = strategy.on_bar(context)
+            if targets:
+                wanted.append((name, targets))
+        return wanted
