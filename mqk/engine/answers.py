@@ -1,0 +1,95 @@
+"""What the broker says, taken into the books: acknowledgements, fills, rejects, cancels.
+
+What lives here: one event to one change of orders, ledger and counts, or an error that changes nothing. What does not:
+what the account rules make of it (judging.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqk.engine.errors import EngineError
+from mqk.engine.events import Accepted, Cancelled, CancelRejected, Filled, Rejected
+from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, apply
+from mqk.portfolio import LedgerError
+
+if TYPE_CHECKING:
+    from mqk.engine.state import EngineState
+
+Answer = Accepted | Rejected | Filled | Cancelled | CancelRejected
+
+
+def take(state: EngineState, answer: Answer) -> bool:
+    """Take in an answer of the broker; False when it was taken in before and changes nothing.
+
+    Raises EngineError "unknown_order" for an order nobody placed, "book" for what cannot have happened to it.
+    """
+    order = state.orders.get(answer.client_order_id)
+    if order is None:
+        what = "a fill" if isinstance(answer, Filled) else "an answer"
+        raise EngineError(
+            "unknown_order",
+            f"{what} came for order `{answer.client_order_id}`, which this engine did not place",
+            "halt, and reconcile with the broker",
+        )
+    if isinstance(answer, Filled):
+        return _fill(state, order, answer)
+    after = _moved(order, _event(order, answer))
+    if after is order:
+        return False
+    state.put(after)
+    if isinstance(answer, Rejected):
+        state.windows.record("rejects", state.now)
+    return True
+
+
+def _event(order: Order, answer: Accepted | Rejected | Cancelled | CancelRejected) -> OrderEvent:
+    match answer:
+        case Accepted():
+            return OrderEvent("accepted", EventKind.ACCEPTED)
+        case Rejected(reason=reason):
+            return OrderEvent("rejected", EventKind.REJECTED, reason=reason)
+        case Cancelled(reason=reason):
+            return OrderEvent("cancelled", EventKind.CANCELLED, reason=reason)
+        case CancelRejected(reason=reason):
+            # One per request: the order may be asked to go again.
+            return OrderEvent(f"cancel-rejected-{len(order.events)}", EventKind.CANCEL_REJECTED, reason=reason)
+
+
+def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
+    fill = answer.fill
+    if fill.order_id != order.client_order_id or fill.symbol != order.symbol or fill.side != order.side:
+        raise EngineError(
+            "book",
+            f"fill `{fill.fill_id}` is a {fill.side} of `{fill.symbol}` for `{fill.order_id}`, and order"
+            f" `{order.client_order_id}` a {order.side} of `{order.symbol}`",
+            "halt, and reconcile with the broker",
+        )
+    after = _moved(order, OrderEvent(f"fill:{fill.fill_id}", EventKind.PARTIAL_FILL, fill.qty))
+    if after is order:
+        return False
+    line = state.lines[order.symbol]
+    ledger = state.ledger
+    # A fill is a print: shares just bought are not worth what they cost yesterday.
+    mark = answer.mark if answer.mark is not None else fill.price
+    try:
+        ledger.mark(line.symbol, mark)
+        ledger.apply_fill(fill)
+    except LedgerError as fault:
+        if line.price is not None:
+            ledger.mark(line.symbol, line.price)
+        raise EngineError("book", f"fill `{fill.fill_id}`: {fault.message}", fault.help) from fault
+    line.price = mark
+    # Position and order change together: between them the shares would count twice, or not at all.
+    line.qty = ledger.qty(line.symbol)
+    state.put(after)
+    state.book(line)
+    state.windows.record("fills", state.now)
+    return True
+
+
+def _moved(order: Order, event: OrderEvent) -> Order:
+    try:
+        return apply(order, event)
+    except OrderEventError as fault:
+        raise EngineError("book", fault.message, fault.help) from fault

@@ -1,0 +1,192 @@
+"""Everything an engine can ask for or report: orders, cancels, refusals, latches and what it thought of a bar.
+
+What lives here: the effects `step` returns, with the JSON that audit trails keep. What does not: carrying them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from mqk.guards import Decision, Latch
+from mqk.market import Bar
+from mqk.orders import Intent, Order
+from mqk.quantity import format_instant, format_money
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Place this order, through the gate.
+
+    It counts as working from now on. `worst_price` (micros a share) is what it was judged at; `decision` is the full
+    decision when the engine was told to explain what it allows, or when there is something to say (a warning, a shadow
+    rule), else None.
+    """
+
+    kind: ClassVar[str] = "submit"
+
+    order: Order
+    worst_price: int
+    at: int
+    decision: Decision | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        order = self.order
+        record: dict[str, Any] = {
+            "client_order_id": order.client_order_id,
+            "symbol": order.symbol,
+            "side": order.side.value,
+            "qty": order.qty,
+            "type": order.type.value,
+            "worst_price": format_money(self.worst_price),
+            "reason": order.reason,
+        }
+        if self.decision is not None:
+            record["decision"] = decision_json(self.decision)
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take this order off the market. Always possible: cancelling can only make the projected position smaller."""
+
+    kind: ClassVar[str] = "cancel"
+
+    client_order_id: str
+    symbol: str
+    reason: str
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return {"client_order_id": self.client_order_id, "symbol": self.symbol, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent that the guards denied: it never becomes an order.
+
+    `rules` are those that deny it. `decision` is the full decision; it is None, unless the engine explains everything,
+    where the symbol's last intent was refused by the very same rules: who asks again at every bar is told why once.
+    """
+
+    kind: ClassVar[str] = "refused"
+
+    intent: Intent
+    at: int
+    rules: tuple[str, ...]
+    decision: Decision | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        intent = self.intent
+        record: dict[str, Any] = {"symbol": intent.symbol, "side": intent.side.value, "qty": intent.qty}
+        if self.decision is None:
+            return {**record, "rules": list(self.rules)}
+        return {**record, "decision": decision_json(self.decision)}
+
+
+@dataclass(frozen=True, slots=True)
+class BarRejected:
+    """A bar that nobody may use: no mark, no strategy, no decision. `decision` is None when it is no bar at all."""
+
+    kind: ClassVar[str] = "bar_rejected"
+
+    bar: Bar
+    at: int
+    reason: str
+    decision: Decision | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        bar = self.bar
+        return {
+            "symbol": bar.symbol,
+            "end": format_instant(bar.end),
+            "reason": self.reason,
+            "decision": None if self.decision is None else decision_json(self.decision),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a guard of bars, feeds or the account said, when it is news: not again while the same rules say the same."""
+
+    kind: ClassVar[str] = "decided"
+
+    decision: Decision
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return decision_json(self.decision)
+
+
+@dataclass(frozen=True, slots=True)
+class LatchSet:
+    """An outcome holds from now on."""
+
+    kind: ClassVar[str] = "latch_set"
+
+    latch: Latch
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        latch = self.latch
+        return {"rule": latch.rule, "outcome": latch.outcome, "until": latch.until, "by": latch.by}
+
+
+@dataclass(frozen=True, slots=True)
+class LatchLifted:
+    """An outcome holds no longer. `by` says why: `tick`, `session_end`, or the role that released it."""
+
+    kind: ClassVar[str] = "latch_lifted"
+
+    latch: Latch
+    by: str
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return {"rule": self.latch.rule, "outcome": self.latch.outcome, "lifted_by": self.by}
+
+
+@dataclass(frozen=True, slots=True)
+class PostureChanged:
+    """What the engine may do changed, and which rules hold it there (none when it is back to NORMAL)."""
+
+    kind: ClassVar[str] = "posture"
+
+    previous: str
+    posture: str
+    rules: tuple[str, ...]
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return {"previous": self.previous, "posture": self.posture, "rules": list(self.rules)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """What a shadow strategy wants now, and does not get: target positions in shares, by symbol."""
+
+    kind: ClassVar[str] = "shadowed"
+
+    strategy: str
+    targets: tuple[tuple[str, int], ...]
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return {"strategy": self.strategy, "targets": dict(self.targets)}
+
+
+Effect = Submit | Cancel | Refused | BarRejected | Decided | LatchSet | LatchLifted | PostureChanged | Shadowed
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    """A decision with the facts it was made on: with its bundle, the record alone reproduces it."""
+    return {**decision.to_json(), "facts": dict(decision.facts)}

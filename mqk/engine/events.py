@@ -1,0 +1,178 @@
+"""Everything that can happen to an engine: bars, the clock, the broker's answers and people's switches.
+
+What lives here: the events `step` understands, as immutable records with their JSON. What does not: what they cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mqk.market import Bar
+from mqk.portfolio import Fill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class BarArrived(NamedTuple):
+    """A bar came in at `now` (epoch micros of the injected clock; a backtest says the bar's own end).
+
+    `missing` counts the bars that were due since the symbol's bar before and did not come; `session` is the ordinal of
+    the calendar session the bar belongs to (`date.toordinal`); `other_close` is the close of the same bar from a second
+    feed, in micros. A tuple, because there is one per bar and they are made by the million.
+    """
+
+    bar: Bar
+    missing: int
+    session: int
+    now: int
+    other_close: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTicked:
+    """The clock moved on to `now`.
+
+    `late` names each symbol whose next bar is overdue and by how many micros; symbols on time are left out. `session`
+    is the session at that moment, when known: it lets a new session begin before its first bar or fill.
+    """
+
+    now: int
+    late: tuple[tuple[str, int], ...] = ()
+    session: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker took the order."""
+
+    client_order_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The broker refused the order; it counts as a reject."""
+
+    client_order_id: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Shares of an order traded.
+
+    `mark` is the market's price at that moment in micros, when the broker tells it; without one the price of the fill
+    stands for it, so that the shares are never valued at a price from before the fill.
+    """
+
+    fill: Fill
+    client_order_id: str
+    mark: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The order is off the market, whoever asked for it; also an order that the gate refused and that never left."""
+
+    client_order_id: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRejected:
+    """The broker would not cancel: the order is as it was."""
+
+    client_order_id: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """Somebody threw the kill switch, or took it back."""
+
+    on: bool
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatchReleased:
+    """Somebody in `role` releases what the rule holds.
+
+    `new_peak` lets drawdown count from the equity of this moment: without it, a drawdown that still stands holds again
+    at once.
+    """
+
+    rule: str
+    role: str
+    at: int
+    new_peak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoved:
+    """The run came to another state of its lifecycle."""
+
+    state: str
+    at: int
+
+
+Event = (
+    BarArrived
+    | ClockTicked
+    | Accepted
+    | Rejected
+    | Filled
+    | Cancelled
+    | CancelRejected
+    | KillSwitch
+    | LatchReleased
+    | RunMoved
+)
+
+_PLAIN: Final[Mapping[str, Any]] = {
+    kind.__name__: kind for kind in (Accepted, Rejected, Cancelled, CancelRejected, KillSwitch, LatchReleased, RunMoved)
+}
+
+
+def instant_of(event: Event) -> int:
+    """When the event happened, in epoch micros."""
+    match event:
+        case BarArrived(now=now) | ClockTicked(now=now):
+            return now
+        case Filled(fill=fill):
+            return fill.at
+        case _:
+            return event.at
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values, for a journal: integers, text, lists; nothing is rounded."""
+    fields = event._asdict() if isinstance(event, BarArrived) else asdict(event)
+    if isinstance(event, BarArrived):
+        fields["bar"] = asdict(event.bar)
+    return {"event": type(event).__name__, **fields}
+
+
+def event_from_json(record: Mapping[str, Any]) -> Event:
+    """The event that `event_to_json` wrote. Raises ValueError for what is none."""
+    fields = dict(record)
+    name = fields.pop("event", None)
+    try:
+        if name == "BarArrived":
+            return BarArrived(**{**fields, "bar": Bar(**fields["bar"])})
+        if name == "Filled":
+            return Filled(**{**fields, "fill": Fill(**fields["fill"])})
+        if name == "ClockTicked":
+            return ClockTicked(**{**fields, "late": tuple((symbol, micros) for symbol, micros in fields["late"])})
+        if name in _PLAIN:
+            event: Event = _PLAIN[name](**fields)
+            return event
+    except (KeyError, TypeError) as fault:
+        raise ValueError(f"`{name}` is not an event as it was written: {fault}") from None
+    raise ValueError(f"`{name}` is not an event")

@@ -1,0 +1,255 @@
+"""From what a strategy wants to orders: netted, split at zero, judged one by one against the projected state.
+
+What lives here: the order guard's views, submitting, refusing, exits and pulling orders. What does not: the guards'
+rules, and what the broker answers (answers.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mqk.dsl.missing import MISSING
+from mqk.engine.effects import Cancel, Effect, Refused, Submit
+from mqk.engine.errors import EngineError
+from mqk.guards import Decision, Enforcement, Finding, Point, Result
+from mqk.guards.points import ALLOW
+from mqk.orders import (
+    EventKind,
+    Intent,
+    Order,
+    OrderError,
+    OrderEvent,
+    OrderStatus,
+    OrderType,
+    Side,
+    apply,
+    client_order_id,
+    targets_to_orders,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mqk.engine.lines import Line
+    from mqk.engine.state import EngineState
+    from mqk.guards.views import Windows
+
+
+def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: list[Effect]) -> None:
+    """Bring about target positions: the orders that are missing, with what only reduces first.
+
+    Raises EngineError "strategy" for targets that are no whole numbers of shares.
+    """
+    lines = state.lines
+    known = {symbol: lines[symbol] for symbol in targets if symbol in lines}
+    try:
+        wanted = targets_to_orders(
+            targets,
+            {symbol: line.qty for symbol, line in known.items()},
+            {symbol: (line.working_buy, line.working_sell) for symbol, line in known.items()},
+        )
+    except OrderError as fault:
+        raise EngineError("strategy", f"the strategy's targets are none: {fault.message}") from fault
+    exits: list[Intent] = []
+    entries: list[Intent] = []
+    for intent in wanted:
+        line = known.get(intent.symbol)
+        if line is None:
+            entries.append(intent)
+            continue
+        buying = intent.side is Side.BUY
+        reducing = min(intent.qty, line.reducible(buying=buying))
+        growing = intent.qty - reducing
+        if line.working_sell if buying else line.working_buy:
+            # Orders of the other side are at work: they are taken back rather than traded against.
+            if _may_take_back(state, line, buying=buying):
+                _pull(state, state.working_of(line.symbol, intent.side.opposite), reason, effects)
+            growing = 0
+        # What crosses zero is two orders: getting out is free, whatever is said about going on to the other side.
+        if reducing:
+            exits.append(Intent(intent.symbol, intent.side, reducing))
+        if growing:
+            entries.append(Intent(intent.symbol, intent.side, growing))
+    for intent in exits + entries:
+        place(state, intent, reason, effects)
+
+
+def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
+    """Whether the orders against which a new one would trade may be cancelled: exits only while the engine is free."""
+    if state.run.posture == "NORMAL" and not state.run.killed:
+        return True
+    return line.qty - line.working_sell < 0 if buying else line.qty + line.working_buy > 0
+
+
+def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]) -> None:
+    """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
+    symbol, side, qty = intent
+    worst = _show(state, symbol, side, qty, OrderType.MARKET, None, None)
+    mask = _judge(state, state.windows.view)
+    decision = None
+    denied = mask & state.deny_bits
+    if denied or not worst:
+        _refuse(state, intent, denied, effects)
+        return
+    if mask or state.explain:
+        decision = _decide(state, state.windows.view)
+    state.refused.pop(symbol, None)
+    order = Order(
+        client_order_id(state.engine, state.run_id, state.sequence),
+        symbol,
+        side,
+        qty,
+        created_at=state.now,
+        reason=reason,
+    )
+    state.sequence += 1
+    state.worst_prices[order.client_order_id] = worst
+    state.put(order)
+    state.windows.record("orders", state.now)
+    effects.append(Submit(order, worst, state.now, decision))
+
+
+def _refuse(state: EngineState, intent: Intent, denied: int, effects: list[Effect]) -> None:
+    """Report an intent that may not become an order; in full, unless the same was said when it was last asked for."""
+    again = (intent.side, denied)
+    if denied and not state.explain and state.refused.get(intent.symbol) == again:
+        rules = tuple(rule.id for bit, rule in enumerate(state.guards.order.rules) if denied >> bit & 1)
+        effects.append(Refused(intent, state.now, rules, None))
+        return
+    decision = _decide(state, state.windows.view)
+    if decision.allowed:
+        decision = _without_market(decision, intent.symbol)
+    state.refused[intent.symbol] = again
+    effects.append(Refused(intent, state.now, decision.deciding, decision))
+
+
+def exit_all(state: EngineState, reason: str, effects: list[Effect]) -> None:
+    """An order out of every position that is not on its way out already, by symbol."""
+    for symbol in sorted(state.ledger.positions):
+        line = state.lines[symbol]
+        side = Side.SELL if line.qty > 0 else Side.BUY
+        qty = line.reducible(buying=side is Side.BUY)
+        if qty:
+            place(state, Intent(symbol, side, qty), reason, effects)
+
+
+def pull_entries(state: EngineState, reason: str, effects: list[Effect]) -> None:
+    """Cancel every order that could make a position larger; orders that only reduce stay."""
+    for line in list(state.lines.values()):
+        if line.working_buy and line.qty + line.working_buy > 0:
+            _pull(state, state.working_of(line.symbol, Side.BUY), reason, effects)
+        if line.working_sell and line.qty - line.working_sell < 0:
+            _pull(state, state.working_of(line.symbol, Side.SELL), reason, effects)
+
+
+def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: list[Effect]) -> None:
+    for order in orders:
+        if order.status is OrderStatus.PENDING_CANCEL:
+            continue
+        # A cancel may be refused and asked for again, so that the request is named by what the order has been through.
+        state.put(apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
+        effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))
+
+
+def judge_working(state: EngineState, order: Order, now: int) -> Decision:
+    """What the order guard says at `now` about an order at work, as if it were not: the state is left as it was."""
+    line, clock = state.lines[order.symbol], state.clock
+    leaves = order.leaves
+    buying = order.side is Side.BUY
+    value = leaves * state.worst_prices[order.client_order_id] if buying else 0
+    before = clock.now
+    _take_out(state, line, leaves if buying else 0, 0 if buying else leaves, value, 1)
+    clock.now = max(before, now)
+    try:
+        windows = state.windows.without("orders", order.created_at, clock.now)
+        _show(state, order.symbol, order.side, order.qty, order.type, order.limit_price, order.stop_price)
+        if _judge(state, windows) or state.explain:
+            return _decide(state, windows)
+        return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
+    finally:
+        clock.now = before
+        _take_out(state, line, -leaves if buying else 0, 0 if buying else -leaves, -value, -1)
+
+
+def _take_out(state: EngineState, line: Line, buy: int, sell: int, value: int, orders: int) -> None:
+    line.working_buy -= buy
+    line.working_sell -= sell
+    state.account.working_buy_value -= value
+    state.account.working_orders -= orders
+    state.expose(line)
+
+
+def _show(
+    state: EngineState, symbol: str, side: Side, qty: int, kind: OrderType, limit: int | None, stop: int | None
+) -> int:
+    """Fill the views of an order, its position and its market; returns the worst price, zero when nobody knows one."""
+    order, position, market = state.order, state.position, state.market
+    line = state.lines.get(symbol)
+    price = None if line is None else line.price
+    order.symbol = symbol
+    order.side = side.value
+    order.qty = qty
+    order.type = kind.value
+    order.limit_price = MISSING if limit is None else limit
+    order.stop_price = MISSING if stop is None else stop
+    position.qty = 0 if line is None else line.qty
+    position.working_buy = 0 if line is None else line.working_buy
+    position.working_sell = 0 if line is None else line.working_sell
+    position.exposure = 0 if line is None else line.exposure
+    if price is None:
+        # No bar has ever come: every rule that needs a price errs, and so the order is denied.
+        order.worst_price = market.price = MISSING
+        return 0
+    market.price = price
+    if limit is not None:
+        worst = limit
+    else:
+        trigger = price if stop is None else max(stop, price) if side is Side.BUY else min(stop, price)
+        try:
+            worst = state.costs.worst_price(side, trigger)
+        except OrderError:
+            # Beyond 64 bits: as good as no price.
+            order.worst_price = MISSING
+            return 0
+    order.worst_price = worst
+    return worst
+
+
+def _without_market(decision: Decision, symbol: str) -> Decision:
+    """What the engine itself says where no rule asked: nothing is ordered at a price that nobody knows."""
+    message = f"`{symbol}` has no price: no bar of it has come, or none that an order could be judged at"
+    finding = Finding(
+        rule="market",
+        title="An order has a market",
+        result=Result.ERROR,
+        outcome="deny",
+        enforcement=Enforcement.BLOCK,
+        observed=None,
+        limit=None,
+        headroom=None,
+        message=message,
+        file="",
+        line=0,
+        layer="",
+        fault="missing",
+    )
+    return replace(decision, outcome="deny", findings=(*decision.findings, finding))
+
+
+def _judge(state: EngineState, windows: Windows) -> int:
+    return state.judge_order(state.order, state.position, state.market, state.account, state.run, state.clock, windows)
+
+
+def _decide(state: EngineState, windows: Windows) -> Decision:
+    return state.guards.order.decide(
+        {
+            "order": state.order,
+            "position": state.position,
+            "market": state.market,
+            "account": state.account,
+            "run": state.run,
+            "clock": state.clock,
+            "windows": windows,
+        }
+    )

@@ -1,0 +1,254 @@
+"""All that an engine remembers between two events, and the views its guards read, kept up to date change by change.
+
+What lives here: the figures and the bookkeeping that moves them. What does not: judging and deciding (step.py and the
+modules beside it), and the outside world: nothing here reads a clock, a file, a database or chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from mqk.engine.lines import Line
+from mqk.engine.windows import WindowCounts
+from mqk.guards import Enforcement, LatchBook, views
+from mqk.guards.points import POSTURE_OF
+from mqk.orders import CostModel, Order, Side
+from mqk.portfolio import Ledger
+from mqk.strategies import Context, StrategyHost
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mqk.guards import Guard, GuardSet
+
+
+class EngineState:
+    """One engine in one run. Only `step` and the gate change it.
+
+    `run_id` goes into the ids of orders; `mode` is what a fill is worth (`BACKTEST`, `PAPER`, `LIVE`; the engine's own
+    when left out); `run_state` is where the run is in its lifecycle. With `explain`, every order carries the full
+    decision that allowed it, for a price of some 0.1 ms an order.
+
+    Raises StrategyError when the bundle's strategies cannot be set up.
+    """
+
+    __slots__ = (
+        "account",
+        "account_at",
+        "account_bits",
+        "account_mask",
+        "account_settled",
+        "bad_bars",
+        "bar",
+        "bundle_sha256",
+        "clock",
+        "context",
+        "costs",
+        "deny_bits",
+        "engine",
+        "explain",
+        "feed",
+        "feed_mask",
+        "flattening",
+        "guards",
+        "hold_bits",
+        "host",
+        "judge_account",
+        "judge_bar",
+        "judge_order",
+        "latches",
+        "ledger",
+        "lines",
+        "market",
+        "now",
+        "order",
+        "orders",
+        "position",
+        "refused",
+        "reject_bits",
+        "run",
+        "run_id",
+        "sequence",
+        "session",
+        "windows",
+        "working",
+        "worst_prices",
+    )
+
+    def __init__(
+        self,
+        guards: GuardSet,
+        *,
+        run_id: str,
+        mode: str | None = None,
+        run_state: str = "RUNNING",
+        explain: bool = False,
+        host: StrategyHost | None = None,
+    ) -> None:
+        bundle = guards.bundle
+        capital = bundle.capital.micros
+        self.guards = guards
+        # Asked at every bar, so they are looked up once.
+        self.judge_order, self.judge_bar = guards.order.judge, guards.bar.judge
+        self.judge_account = guards.account.judge
+        # What a mask comes to, as bits: denied orders, refused bars, and what holds after a bar or for the account.
+        self.deny_bits = _bits(guards.order, {"deny"})
+        self.reject_bits = _bits(guards.bar, {"reject"})
+        self.hold_bits = _bits(guards.bar, POSTURE_OF)
+        self.account_bits = _bits(guards.account, POSTURE_OF)
+        self.engine = bundle.engine
+        self.bundle_sha256 = bundle.sha256
+        self.run_id = run_id
+        self.explain = explain
+        self.host = host if host is not None else StrategyHost.of(bundle)
+        execution = bundle.execution
+        self.costs = CostModel.of_ratios(
+            execution.spread.value,
+            execution.slippage.value,
+            execution.volatility.value,
+            execution.cap.value,
+            execution.commission_per_order.micros,
+        )
+        self.ledger = Ledger(capital)
+        self.lines: dict[str, Line] = {}
+        # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.
+        self.orders: dict[str, Order] = {}
+        self.working: dict[str, Order] = {}
+        self.worst_prices: dict[str, int] = {}
+        # The side and the rules of each symbol's last intent, when it was refused.
+        self.refused: dict[str, tuple[Side, int]] = {}
+        self.sequence = 0
+        self.session: int | None = None
+        self.now = 0
+        self.latches = LatchBook()
+        # Whether anything holds that wants every position closed, whatever else holds beside it.
+        self.flattening = False
+        self.windows = WindowCounts(guards.windows)
+        # What the account and the feed guard said last, and the symbols whose last bar broke a rule that may halt.
+        self.account_mask = 0
+        self.account_at = 0
+        # Whether the latches say all that the mask leads to, so that the same mask again changes nothing.
+        self.account_settled = True
+        self.feed_mask = 0
+        self.bad_bars: dict[str, int] = {}
+        self.context = Context(capital, self.lines)
+
+        self.order, self.position, self.market = views.Order(), views.Position(), views.Market()
+        self.bar, self.feed, self.clock = views.Bar(), views.Feed(), views.Clock()
+        self.clock.now = 0
+        self.run = views.Run()
+        self.run.mode = bundle.mode if mode is None else mode
+        self.run.state = run_state
+        self.run.posture = self.latches.posture
+        self.run.killed = False
+        self.account = views.Account()
+        self.account.equity = self.account.cash = capital
+        self.account.day_start_equity = self.account.peak_equity = capital
+        self.account.gross_exposure = self.account.working_buy_value = 0
+        self.account.working_orders = self.account.open_positions = 0
+
+    # -- figures, each kept by whatever changes it -----------------------------------------------------------------
+
+    def line(self, symbol: str, timeframe: str) -> Line:
+        """The line of a symbol, opened by its first bar. Raises StrategyError for a timeframe nobody trades."""
+        line = self.lines.get(symbol)
+        if line is None:
+            self.host.require_timeframe(timeframe)
+            line = self.lines[symbol] = Line(symbol, timeframe, *self.host.windows())
+        return line
+
+    def mark(self, line: Line, price: int) -> None:
+        """Value a symbol at a price from now on. Raises LedgerError, and changes nothing, when it cannot be."""
+        self.ledger.mark(line.symbol, price)
+        line.price = price
+        if line.qty or line.working_buy or line.working_sell:
+            self.expose(line)
+            self.value()
+
+    def value(self) -> None:
+        """Bring equity and its peak up to date."""
+        account = self.account
+        equity = account.equity = self.ledger.equity()
+        if equity > account.peak_equity:  # noqa: PLR1730 - on every mark, and `max` takes twice as long
+            account.peak_equity = equity
+
+    def expose(self, line: Line) -> None:
+        """Bring a symbol's part of the gross exposure up to date."""
+        exposure = line.worst_qty() * line.price if line.price is not None else 0
+        self.account.gross_exposure += exposure - line.exposure
+        line.exposure = exposure
+
+    def book(self, line: Line) -> None:
+        """Bring the account up to date after a fill of the symbol."""
+        account, ledger = self.account, self.ledger
+        line.qty = ledger.qty(line.symbol)
+        account.cash = ledger.cash
+        account.open_positions = len(ledger.positions)
+        self.expose(line)
+        self.value()
+
+    def put(self, order: Order) -> None:
+        """Hold an order as it is now: its working shares, what its buying costs, and how many orders are at work."""
+        before = self.orders.get(order.client_order_id)
+        change = order.leaves - (0 if before is None else before.leaves)
+        line = self.lines[order.symbol]
+        if order.side is Side.BUY:
+            line.working_buy += change
+            self.account.working_buy_value += change * self.worst_prices[order.client_order_id]
+        else:
+            line.working_sell += change
+        self.orders[order.client_order_id] = order
+        if order.status.is_final:
+            self.working.pop(order.client_order_id, None)
+        else:
+            self.working[order.client_order_id] = order
+        self.account.working_orders = len(self.working)
+        self.expose(line)
+
+    def begin_session(self) -> None:
+        """A new session: its losses count from the equity at this moment."""
+        self.account.day_start_equity = self.account.equity
+
+    # -- what it amounts to ----------------------------------------------------------------------------------------
+
+    def digest(self) -> str:
+        """SHA-256 of everything that decisions can depend on: two engines with one digest go on alike."""
+        account, run = self.account, self.run
+        content = {
+            "engine": self.engine,
+            "bundle": self.bundle_sha256,
+            "run": [self.run_id, run.mode, run.state, run.posture, run.killed],
+            "ledger": repr(self.ledger.snapshot()),
+            "account": [account.equity, account.day_start_equity, account.peak_equity, account.gross_exposure],
+            "working": [account.working_buy_value, account.working_orders, account.open_positions],
+            "orders": [
+                [o.client_order_id, o.symbol, o.side, o.qty, o.filled, o.status, self.worst_prices[o.client_order_id]]
+                for o in sorted(self.working.values(), key=lambda order: order.client_order_id)
+            ],
+            "lines": [
+                [x.symbol, x.qty, x.working_buy, x.working_sell, x.price, x.previous_end, x.previous_close]
+                for x in sorted(self.lines.values(), key=lambda line: line.symbol)
+            ],
+            "latches": [[x.rule, x.outcome, x.since, x.until, x.by] for x in self.latches.held()],
+            "windows": self.windows.contents(),
+            "sequence": self.sequence,
+            "session": self.session,
+            "now": self.now,
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def working_of(self, symbol: str, side: Side | None = None) -> list[Order]:
+        """The orders of a symbol that may still fill, oldest first, of one side when asked."""
+        return [o for o in self.working.values() if o.symbol == symbol and side in (None, o.side)]
+
+
+def _bits(guard: Guard, outcomes: Collection[str]) -> int:
+    """The bits of the rules that block with one of these outcomes."""
+    return sum(
+        1 << bit
+        for bit, rule in enumerate(guard.rules)
+        if rule.enforcement is Enforcement.BLOCK and rule.outcome in outcomes
+    )

@@ -1,0 +1,162 @@
+"""Small worlds for tests of the engine and of backtests: shipped guards, bars made by hand, wishes for strategies.
+
+Nothing here asserts; the tests beside it do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from typing import ClassVar, TypeVar
+
+from mqk.engine import BarArrived, Effect, EngineState, Event, Filled, Submit, step
+from mqk.guards import GuardSet, compile_bundle
+from mqk.market import TIMEFRAMES, Bar, calendar_of
+from mqk.orders import Order
+from mqk.policy import LimitValue, Span, StrategySpec, effective_bundle, load_policies, shipped_policies_dir
+from mqk.portfolio import Fill
+from mqk.strategies import Context, Param, Registry, StrategyHost
+
+T = TypeVar("T")
+
+USD = 1_000_000
+MINUTE = 60 * 1_000_000
+OPEN = calendar_of("XNYS").session_open(date(2024, 1, 3))
+DAY = date(2024, 1, 3).toordinal()
+
+Wish = Callable[[Context], Mapping[str, int] | None]
+
+
+@cache
+def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = ()) -> GuardSet:
+    """The guards of a shipped engine as they are."""
+    policies = load_policies([shipped_policies_dir()])
+    assert policies.diagnostics == ()
+    return compile_bundle(effective_bundle(policies, engine, overlays=overlays))
+
+
+@cache
+def guards(*limits: tuple[str, LimitValue], shadow: tuple[str, ...] = (), overlays: tuple[str, ...] = ()) -> GuardSet:
+    """The guards of MAIN for bars of any length, with some limits set otherwise and some rules only watching."""
+    bundle = shipped(overlays=overlays).bundle
+    changed = {name: replace(bundle.limits[name], value=value) for name, value in limits}
+    rules = tuple(replace(rule, enforce="shadow") if rule.id in shadow else rule for rule in bundle.rules)
+    return compile_bundle(
+        replace(bundle, limits={**bundle.limits, **changed}, rules=rules, timeframes=tuple(TIMEFRAMES))
+    )
+
+
+def host(wish: Wish, lookback: int = 1, shadows: Mapping[str, Wish] | None = None) -> StrategyHost:
+    """A host for a strategy made of a function, and for shadows made of others."""
+    registry = Registry()
+    specs = []
+    for name, function in {"wished": wish, **(shadows or {})}.items():
+
+        class Wished:
+            PARAMS: ClassVar[Mapping[str, Param]] = {}
+            wish = staticmethod(function)
+
+            def __init__(self) -> None:
+                self.lookback = lookback
+
+            def on_bar(self, context: Context) -> Mapping[str, int] | None:
+                return self.wish(context)
+
+        registry.register(name, Wished)
+        specs.append(StrategySpec(name, {}, shadow=name != "wished", span=Span.nowhere(name)))
+    return StrategyHost(specs, tuple(TIMEFRAMES), registry)
+
+
+def bar(symbol: str, minute: int, close: int, *, open_: int | None = None, spread: int = 0, **other: object) -> Bar:
+    """A one-minute bar of 2024-01-03 that ends so many minutes after the open; prices in micros."""
+    first = close if open_ is None else open_
+    made = Bar(
+        symbol,
+        OPEN + minute * MINUTE,
+        first,
+        max(first, close) + spread,
+        min(first, close) - spread,
+        close,
+        100,
+        True,
+        "1m",
+    )
+    return replace(made, **other)  # type: ignore[arg-type] # whatever a test wants to be different
+
+
+def daily(symbol: str, closes: Sequence[int], first: date = date(2024, 1, 3)) -> list[Bar]:
+    """Daily bars in consecutive sessions that open where the one before closed; prices in micros."""
+    calendar = calendar_of("XNYS")
+    days = calendar.sessions_between(first, date(first.year + 3, 12, 31))
+    opens = [closes[0], *closes]
+    return [
+        Bar(symbol, calendar.session_close(day), o, max(o, c), min(o, c), c, 100, True, "1D")
+        for day, o, c in zip(days, opens, closes, strict=False)
+    ]
+
+
+@dataclass
+class Desk:
+    """An engine with its wishes: what the strategy is to want next, and everything that came of it."""
+
+    set: GuardSet = field(default_factory=guards)
+    explain: bool = False
+    wishes: dict[str, int] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    state: EngineState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = EngineState(self.set, run_id="t", explain=self.explain, host=host(lambda _: self.wishes))
+
+    def tell(self, event: Event) -> list[Effect]:
+        """One event through the engine."""
+        effects = step(self.state, event)
+        self.effects += effects
+        return effects
+
+    def bar(
+        self, symbol: str, minute: int, close: int, *, missing: int = 0, session: int = DAY, **other: object
+    ) -> list[Effect]:
+        """A bar that arrives when it ends."""
+        made = bar(symbol, minute, close, **other)  # type: ignore[arg-type] # handed on as it is
+        return self.tell(BarArrived(made, missing, session, made.end))
+
+    def want(self, targets: Mapping[str, int], symbol: str, minute: int, close: int) -> list[Effect]:
+        """A bar at which the strategy wants these positions, and nothing at any later one."""
+        self.wishes = dict(targets)
+        effects = self.bar(symbol, minute, close)
+        self.wishes = {}
+        return effects
+
+    def fill(self, order: Order, price: int, qty: int | None = None, *, fee: int = 0, name: str = "1") -> list[Effect]:
+        """A fill of an order, whole unless said otherwise, now."""
+        size = order.qty if qty is None else qty
+        made = Fill(
+            f"{order.client_order_id}-{name}",
+            order.client_order_id,
+            order.symbol,
+            order.side.value,
+            size,
+            price,
+            fee,
+            self.state.now,
+        )
+        return self.tell(Filled(made, order.client_order_id))
+
+    def hold(self, symbol: str, qty: int, minute: int, price: int) -> None:
+        """Come to hold a position at a price, by an order and its fill."""
+        for effect in self.want({symbol: qty}, symbol, minute, price):
+            if isinstance(effect, Submit):
+                self.fill(effect.order, price)
+
+
+def submits(effects: Iterable[object]) -> list[Order]:
+    """The orders among the effects."""
+    return [effect.order for effect in effects if isinstance(effect, Submit)]
+
+
+def of(kind: type[T], effects: Iterable[object]) -> list[T]:
+    """The effects of one kind."""
+    return [effect for effect in effects if isinstance(effect, kind)]
