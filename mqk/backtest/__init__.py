@@ -1,0 +1,24 @@
+"""Backtests: recorded bars through the same engine and the same guards that trade live (floor 7).
+
+The loop, a simulated market and byte-identical artifacts; nothing in here decides.
+"""
+
+from mqk.backtest.artifacts import artifacts_sha256, write_artifacts
+from mqk.backtest.audit import AuditTrail, verify_audit
+from mqk.backtest.errors import BacktestError
+from mqk.backtest.feed import RecordedFeed
+from mqk.backtest.market import SimulatedMarket
+from mqk.backtest.runner import run_backtest
+from mqk.backtest.summary import BacktestSummary
+
+__all__ = [
+    "AuditTrail",
+    "BacktestError",
+    "BacktestSummary",
+    "RecordedFeed",
+    "SimulatedMarket",
+    "artifacts_sha256",
+    "run_backtest",
+    "verify_audit",
+    "write_artifacts",
+]

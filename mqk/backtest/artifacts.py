@@ -1,0 +1,173 @@
+"""The files a backtest leaves behind: the same bytes for the same run, and written whole or not at all.
+
+What lives here: text, CSV and the folder. What does not: what the figures mean (summary.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from mqk.backtest.errors import BacktestError
+from mqk.quantity import MICROS, format_instant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mqk.backtest.recorder import Recorder
+    from mqk.orders import Order
+
+NAMES: Final = ("audit.jsonl", "equity_curve.csv", "fills.csv", "manifest.json", "metrics.json", "orders.csv")
+KIND: Final = "mqk backtest"
+_DAY: Final = 86_400 * MICROS
+
+
+def decimal_text(micros: int) -> str:
+    """An amount with all six decimals and nothing else, as a table holds it."""
+    whole, rest = divmod(abs(micros), MICROS)
+    return f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"
+
+
+def orders_csv(record: Recorder, orders: Mapping[str, Order]) -> bytes:
+    """Every order that was placed, as it ended."""
+    header = ("client_order_id", "at", "symbol", "side", "qty", "type", "worst_price", "status", "filled", "reason")
+    rows = []
+    for submit in record.submitted:
+        order = orders[submit.order.client_order_id]
+        rows.append(
+            (
+                order.client_order_id,
+                format_instant(submit.at),
+                order.symbol,
+                order.side.value,
+                order.qty,
+                order.type.value,
+                decimal_text(submit.worst_price),
+                order.status.value,
+                order.filled,
+                order.reason,
+            )
+        )
+    return _csv(header, rows)
+
+
+def fills_csv(record: Recorder) -> bytes:
+    """Every fill, in the order in which it was booked: replayed on the capital, they give the final books."""
+    header = ("fill_id", "client_order_id", "at", "symbol", "side", "qty", "price", "fee")
+    rows = (
+        (
+            fill.fill_id,
+            fill.order_id,
+            format_instant(fill.at),
+            fill.symbol,
+            fill.side,
+            fill.qty,
+            decimal_text(fill.price),
+            decimal_text(fill.fee),
+        )
+        for fill in record.fills
+    )
+    return _csv(header, rows)
+
+
+def equity_csv(record: Recorder) -> bytes:
+    """Equity and cash at every instant of the feed, after all its bars."""
+    lines = ["at,equity,cash"]
+    # Dates change once a day, times of the day come back every day, and cash seldom moves: each is written once.
+    day, date = -1, ""
+    times: dict[int, str] = {}
+    known, cash_text = 0, decimal_text(0)
+    for at, equity, cash in record.curve:
+        if at // _DAY != day:
+            day = at // _DAY
+            date = format_instant(day * _DAY)[:11]
+        time = times.get(at - day * _DAY)
+        if time is None:
+            time = times[at - day * _DAY] = format_instant(at)[11:]
+        if cash != known:
+            known, cash_text = cash, decimal_text(cash)
+        whole, rest = divmod(equity, MICROS)
+        amount = f"{whole}.{rest:06d}" if equity >= 0 else decimal_text(equity)
+        lines.append(f"{date}{time},{amount},{cash_text}")
+    lines.append("")
+    return "\n".join(lines).encode()
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """A JSON file for people and programs: sorted keys, two spaces, no NaN."""
+    text = json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
+
+
+def artifacts_sha256(files: Mapping[str, bytes]) -> str:
+    """One hash over all files, by name: equal exactly when every name and every byte is."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def require_writable(out: Path) -> None:
+    """Raise BacktestError "out" unless results may be written here: a new or empty folder, or one of our own."""
+    if not out.exists() and not out.is_symlink():
+        return
+    if not out.is_dir() or out.is_symlink():
+        raise BacktestError("out", f"`{out}` is not a folder", "name a folder that does not exist yet")
+    found = sorted(entry.name for entry in out.iterdir())
+    if found and not (set(found) <= set(NAMES) and _is_ours(out / "manifest.json")):
+        raise BacktestError(
+            "out",
+            f"`{out}` holds other files, such as `{found[0]}`",
+            "name a new folder, or one of an earlier backtest",
+        )
+
+
+def write_artifacts(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files into a folder, replacing those of an earlier backtest: all of them or none.
+
+    They are written beside it first. Raises BacktestError "out" as `require_writable` does.
+    """
+    require_writable(out)
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.parent / f".{out.name}.writing-{os.getpid()}"
+    stale = out.parent / f".{out.name}.replaced-{os.getpid()}"
+    for leftover in (fresh, stale):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    fresh.mkdir()
+    try:
+        for name in sorted(files):
+            (fresh / name).write_bytes(files[name])
+        if out.exists():
+            out.rename(stale)
+        fresh.rename(out)
+    finally:
+        if stale.exists() and not out.exists():
+            stale.rename(out)
+        for leftover in (fresh, stale):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+
+
+def _is_ours(manifest: Path) -> bool:
+    try:
+        content = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,28 @@
+"""What keeps a backtest from running: bars nobody can trade on, a folder that is not ours to write.
+
+What lives here: one error type. What does not: what policies refuse, which is the result of a backtest.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+BacktestErrorCode = Literal["bars", "calendar", "out", "permit"]
+
+
+class BacktestError(Exception):
+    """A backtest that cannot run, or whose results cannot be written; nothing was written.
+
+    `code` is stable: "bars" (none, of a timeframe the engine does not trade, or of two timeframes for one symbol),
+    "calendar" (bars outside the days the calendar knows), "out" (the folder is in use for something else), "permit"
+    (an order reached the market without leave: a defect). `message` says what is wrong, `help` what to do.
+    """
+
+    def __init__(self, code: BacktestErrorCode, message: str, help: str | None = None) -> None:
+        super().__init__(code, message, help)
+        self.code: BacktestErrorCode = code
+        self.message = message
+        self.help = help
+
+    def __str__(self) -> str:
+        return self.message

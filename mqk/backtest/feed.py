@@ -1,0 +1,136 @@
+"""The recorded feed as a live one would look: its sessions, the bars that did not come, the symbols that are late.
+
+What lives here: calendar questions, answered once per session or instant. What does not: reading bars, judging.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqk.market import TIMEFRAMES, CalendarError
+from mqk.quantity import INT64_MAX
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from mqk.market import Bar, Calendar
+
+_NEVER: Final = INT64_MAX
+
+
+class RecordedFeed:
+    """What the calendar says about a stream of bars that comes in order of their ends.
+
+    `session` is the ordinal of the session of the instant that was entered last.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_calendar",
+        "_close",
+        "_days",
+        "_due",
+        "_ends",
+        "_index",
+        "_next_close",
+        "_open",
+        "_places",
+        "_regular",
+        "_until",
+        "session",
+    )
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        # The sessions from the first instant on; the one we are in: its open and close, and what comes after it.
+        self._days: tuple[date, ...] = ()
+        self._index = 0
+        self._open = self._close = self._until = self._next_close = 0
+        self.session = 0
+        # Whether bars of a timeframe follow each other in this session without a pause or a short one.
+        self._regular: dict[str, bool] = {}
+        # What was found out for this instant, by the end of the bar before and the timeframe.
+        self._answers: dict[tuple[int, str], tuple[int, int]] = {}
+        # By symbol: when its last bar ended and in which session, and when the next is due.
+        self._ends: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._due: dict[str, int] = {}
+
+    def enter(self, instant: int) -> int:
+        """Come to an instant; returns the ordinal of its session. Raises CalendarError outside the calendar's days."""
+        self._answers.clear()
+        if not self._days:
+            day = self._calendar.session_of(instant)
+            self._days = self._calendar.sessions_between(day, self._calendar.last)
+            self._settle(self._calendar.session_open(day), self._calendar.session_close(day))
+        while instant > self._until:
+            if self._index + 1 == len(self._days):
+                self._calendar.session_of(instant)
+                break
+            self._index += 1
+            self._settle(self._until, self._next_close)
+        return self.session
+
+    def start(self, bar: Bar) -> int:
+        """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""
+        return self._open if bar.timeframe == "1D" else max(bar.end - TIMEFRAMES[bar.timeframe], self._open)
+
+    def late(self, instant: int) -> tuple[tuple[str, int], ...]:
+        """The symbols whose next bar was due before an instant and has not come, by how much, by symbol."""
+        late = [(symbol, instant - due) for symbol, due in self._due.items() if due < instant]
+        return tuple(sorted(late)) if late else ()
+
+    def arrive(self, bar: Bar) -> int:
+        """A bar came: how many were due since the symbol's bar before and did not come; zero for its first.
+
+        From now on the one after it is due, unless it is incomplete or from the past.
+        """
+        end, symbol = bar.end, bar.symbol
+        previous = self._ends.get(symbol, end)
+        if bar.timeframe == "1D":
+            missing = max(self._index - self._places.get(symbol, self._index) - 1, 0)
+            due = self._next_close
+        else:
+            missing, due = self._answer(end, bar.timeframe, previous)
+        if bar.complete and end >= previous:
+            self._ends[symbol] = end
+            self._places[symbol] = self._index
+            self._due[symbol] = due
+        return missing
+
+    def _settle(self, open_: int, close: int) -> None:
+        """Come to the session of the index, which opens and closes then."""
+        self._open, self._close = open_, close
+        self._until, self._next_close = close, _NEVER
+        self.session = self._days[self._index].toordinal()
+        self._regular.clear()
+        if self._index + 1 < len(self._days):
+            later = self._days[self._index + 1]
+            self._until, self._next_close = self._calendar.session_open(later), self._calendar.session_close(later)
+
+    def _answer(self, end: int, timeframe: str, previous: int) -> tuple[int, int]:
+        """Bars missing between the one before and the one that ends now, and when the next is due."""
+        step = TIMEFRAMES[timeframe]
+        after = end + step
+        if end - previous == step and previous >= self._open and after <= self._close and self._on_grid(end, timeframe):
+            return 0, after
+        known = self._answers.get((previous, timeframe))
+        if known is None:
+            missing = self._calendar.missing_bars(previous, end, timeframe)
+            try:
+                known = (missing, self._calendar.next_due(end, timeframe, previous_end=previous))
+            except CalendarError:
+                # The calendar ends here, and with it all that could be late.
+                known = (missing, _NEVER)
+            self._answers[previous, timeframe] = known
+        return known
+
+    def _on_grid(self, end: int, timeframe: str) -> bool:
+        """Whether bars of this session simply follow each other from its open on, and this is one of them."""
+        regular = self._regular.get(timeframe)
+        step = TIMEFRAMES[timeframe]
+        if regular is None:
+            whole, rest = divmod(self._close - self._open, step)
+            between = self._calendar.missing_bars(self._open + 1, self._close, timeframe)
+            regular = self._regular[timeframe] = rest == 0 and between == whole - 1
+        return regular and (end - self._open) % step == 0

@@ -1,0 +1,165 @@
+"""What is kept of a backtest while it runs: the audit trail, orders, fills, refusals and the equity curve.
+
+What lives here: counting and writing down. What does not: files (artifacts.py) and figures over the whole (summary.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from mqk.backtest.audit import AuditTrail
+from mqk.engine import (
+    BarRejected,
+    Cancelled,
+    CancelRejected,
+    Effect,
+    Event,
+    Filled,
+    LatchSet,
+    Refused,
+    Rejected,
+    Submit,
+    decision_json,
+)
+from mqk.quantity import format_instant, format_money
+
+if TYPE_CHECKING:
+    from mqk.guards import Decision
+    from mqk.orders import Order
+    from mqk.portfolio import Fill
+
+HALTING: Final = frozenset({"halt", "flatten", "disarm"})
+_PLACES: Final = frozenset({"file", "line", "layer", "title"})
+
+
+class Recorder:
+    """The record of one run, in the order in which things happened. Amounts in micros, instants in epoch micros."""
+
+    __slots__ = (
+        "_again",
+        "audit",
+        "bars_rejected",
+        "curve",
+        "denied",
+        "denied_by_rule",
+        "fills",
+        "halts",
+        "losses",
+        "profits",
+        "refused_by_rule",
+        "submitted",
+        "trades",
+        "won",
+    )
+
+    def __init__(self) -> None:
+        self.audit = AuditTrail()
+        # Refusals that only repeat the last one of their symbol: one line says how often, when something else happens.
+        self._again: dict[str, tuple[Refused, int]] = {}
+        self.submitted: list[Submit] = []
+        self.fills: list[Fill] = []
+        self.denied = 0
+        self.denied_by_rule: Counter[str] = Counter()
+        # The first refusal that each rule asked for: the one to look at.
+        self.refused_by_rule: dict[str, Refused] = {}
+        self.bars_rejected = 0
+        self.halts = 0
+        self.trades = 0
+        self.won = 0
+        self.profits = 0
+        self.losses = 0
+        # The equity curve: instant, equity and cash, one point for every instant of the feed, after all its bars.
+        self.curve: list[tuple[int, int, int]] = []
+
+    def effect(self, effect: Effect) -> None:
+        """Write down what the engine asked for, or said."""
+        match effect:
+            case Refused(intent=intent, rules=rules, decision=decision):
+                self._refused(rules)
+                if decision is None:
+                    self._again[intent.symbol] = (effect, self._again.get(intent.symbol, (effect, 0))[1] + 1)
+                    return
+                self._tell_again(intent.symbol, effect.at)
+                for rule in rules:
+                    self.refused_by_rule.setdefault(rule, effect)
+            case Submit(order=order):
+                self._tell_again(order.symbol, effect.at)
+                self.submitted.append(effect)
+            case BarRejected():
+                self.bars_rejected += 1
+            case LatchSet(latch=latch) if latch.outcome in HALTING:
+                self.halts += 1
+            case _:
+                pass
+        self.audit.append(effect.at, effect.kind, _placeless(effect.to_json()))
+
+    def close(self, at: int) -> None:
+        """The end of the run: nothing is left unsaid."""
+        for symbol in sorted(self._again):
+            self._tell_again(symbol, at)
+
+    def withheld(self, order: Order, at: int, decision: Decision) -> None:
+        """Write down an order that the gate did not let out."""
+        self._refused(decision.deciding)
+        self.audit.append(
+            at, "withheld", _placeless({"client_order_id": order.client_order_id, "decision": decision_json(decision)})
+        )
+
+    def answer(self, event: Event, at: int) -> None:
+        """Write down what the market said, where it changed something: that it took an order goes without saying."""
+        match event:
+            case Filled(fill=fill):
+                self.fills.append(fill)
+                self.audit.append(
+                    at,
+                    "fill",
+                    {
+                        "fill_id": fill.fill_id,
+                        "client_order_id": fill.order_id,
+                        "symbol": fill.symbol,
+                        "side": fill.side,
+                        "qty": fill.qty,
+                        "price": format_money(fill.price),
+                        "fee": format_money(fill.fee),
+                    },
+                )
+            case Rejected(client_order_id=order, reason=reason):
+                self.audit.append(at, "reject", {"client_order_id": order, "reason": reason})
+            case Cancelled(client_order_id=order, reason=reason):
+                self.audit.append(at, "cancelled", {"client_order_id": order, "reason": reason})
+            case CancelRejected(client_order_id=order, reason=reason):
+                self.audit.append(at, "cancel_rejected", {"client_order_id": order, "reason": reason})
+            case _:
+                pass
+
+    def trade(self, gain: int) -> None:
+        """Count a fill that closed something, and what it gained before fees."""
+        self.trades += 1
+        if gain > 0:
+            self.won += 1
+            self.profits += gain
+        else:
+            self.losses -= gain
+
+    def _tell_again(self, symbol: str, at: int) -> None:
+        last, times = self._again.pop(symbol, (None, 0))
+        if last is not None:
+            self.audit.append(at, "refused_again", {**last.to_json(), "times": times, "last": format_instant(last.at)})
+
+    def _refused(self, rules: tuple[str, ...]) -> None:
+        self.denied += 1
+        self.denied_by_rule.update(rules)
+
+
+def _placeless(data: dict[str, Any]) -> dict[str, Any]:
+    """The same without where each rule was written, and its title: artifacts depend on what a policy says, not where.
+
+    Two sets of policies with one hash leave the same bytes, wherever they lie; the rule's id finds the place again.
+    """
+    decision = data if "findings" in data else data.get("decision")
+    if decision is not None:
+        decision["findings"] = [
+            {key: value for key, value in finding.items() if key not in _PLACES} for finding in decision["findings"]
+        ]
+    return data

@@ -1,0 +1,254 @@
+"""The backtest: recorded bars as one chronological stream through the engine, against a simulated market.
+
+What lives here: the loop, and carrying out the engine's effects. What does not: any decision, and any fill price.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from mqk.backtest.artifacts import (
+    artifacts_sha256,
+    equity_csv,
+    fills_csv,
+    json_bytes,
+    orders_csv,
+    require_writable,
+    write_artifacts,
+)
+from mqk.backtest.errors import BacktestError
+from mqk.backtest.feed import RecordedFeed
+from mqk.backtest.market import SimulatedMarket
+from mqk.backtest.recorder import Recorder
+from mqk.backtest.summary import BacktestSummary, manifest, summarise
+from mqk.engine import (
+    BarArrived,
+    Cancel,
+    Cancelled,
+    ClockTicked,
+    Effect,
+    EngineState,
+    Event,
+    Filled,
+    Permit,
+    Submit,
+    authorise,
+    step,
+    usable,
+)
+from mqk.market import Bar, CalendarError, calendar_of, data_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mqk.guards import GuardSet
+    from mqk.strategies import StrategyHost
+
+Progress = Callable[[int, int], None]
+
+_IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
+_PROGRESS_EVERY: Final = 4_096
+# There is one run and nobody to take its lease away; a permit is used at once.
+_EPOCH: Final = 0
+_TTL: Final = 1_000_000
+
+
+def run_backtest(
+    guards: GuardSet,
+    bars: Sequence[Bar],
+    *,
+    out: Path | None = None,
+    on_progress: Progress | None = None,
+    host: StrategyHost | None = None,
+) -> BacktestSummary:
+    """Run an engine over bars, with every guard on, to the end of the data.
+
+    The order of `bars` does not matter: they are taken by end, then symbol. A halt stops new positions, never the run.
+    Artifacts go into the folder `out`, when given, whole or not at all. `on_progress` is told (bars done, bars in all)
+    now and then. `host` stands in for the strategies of the policy.
+
+    Raises BacktestError for bars that no engine could run on and for a folder that may not be written, and
+    StrategyError for strategies that cannot be set up.
+    """
+    stream = sorted(bars, key=_IN_ORDER)
+    _require_runnable(stream, guards)
+    if out is not None:
+        require_writable(out)
+    data = data_sha256(stream)
+    run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
+    state = EngineState(guards, run_id=run_id, mode="BACKTEST", host=host)
+    record = Recorder()
+    run = _Run(guards, state, record)
+    record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
+    try:
+        with _no_garbage_collection():
+            run.play(stream, on_progress)
+    except CalendarError as fault:
+        help_ = "cut the bars, or let the engine's policy name another calendar"
+        raise BacktestError("calendar", str(fault), help_) from fault
+    run.finish()
+
+    summary = summarise(state, record, bars=len(stream), data=data)
+    record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
+    files = {
+        "audit.jsonl": record.audit.to_bytes(),
+        "equity_curve.csv": equity_csv(record),
+        "fills.csv": fills_csv(record),
+        "metrics.json": json_bytes(summary.metrics()),
+        "orders.csv": orders_csv(record, state.orders),
+    }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    files["manifest.json"] = json_bytes({**manifest(guards.bundle, run_id, data, stream), "artifacts": hashes})
+    if out is not None:
+        write_artifacts(out, files)
+    return replace(summary, artifacts_sha256=artifacts_sha256(files))
+
+
+class _Run:
+    """One run: the engine, the market it trades on, and the record of both."""
+
+    def __init__(self, guards: GuardSet, state: EngineState, record: Recorder) -> None:
+        bundle = guards.bundle
+        self._state = state
+        self._record = record
+        self._feed = RecordedFeed(calendar_of(bundle.calendar))
+        self._market = SimulatedMarket(state.costs, bundle.execution.latency_bars, epoch=_EPOCH, bundle=bundle.sha256)
+
+    def play(self, stream: Sequence[Bar], on_progress: Progress | None) -> None:
+        """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
+        state, feed, market = self._state, self._feed, self._market
+        account = state.account
+        add_point = self._record.curve.append
+        total = len(stream)
+        position = 0
+        told = 0
+        was_late = False
+        while position < total:
+            end = stream[position].end
+            stop = position + 1
+            while stop < total and stream[stop].end == end:
+                stop += 1
+            group = stream[position:stop]
+            session = feed.enter(end)
+            late = feed.late(end)
+            events = [BarArrived(bar, feed.arrive(bar), session, end) for bar in group]
+            if market.busy:
+                self._open(events, session)
+            if late or was_late:
+                # Also once after all are back in time, so that the engine knows.
+                self._step(ClockTicked(end, late, session))
+                was_late = bool(late)
+            for event in events:
+                effects = step(state, event)
+                if effects:
+                    self._carry_out(effects)
+            add_point((end, account.equity, account.cash))
+            position = stop
+            if on_progress is not None and position - told >= _PROGRESS_EVERY:
+                told = position
+                on_progress(position, total)
+        if on_progress is not None and told != total:
+            on_progress(total, total)
+
+    def finish(self) -> None:
+        """The data is over: nothing more can fill."""
+        for event in self._market.close("the data ended", self._state.now):
+            self._step(event)
+        self._record.close(self._state.now)
+
+    def _open(self, events: Sequence[BarArrived], session: int) -> None:
+        """What rests at the market when these bars open. A bar that the policy refuses trades nothing.
+
+        All fills of the instant are made before any is told, so that an order born of one cannot fill at the same open.
+        """
+        state, feed, market = self._state, self._feed, self._market
+        answers: list[Event] = []
+        for event in events:
+            bar = event.bar
+            if market.rests(bar.symbol) and _trades(bar) and usable(state, event):
+                at = max(feed.start(bar), state.now)
+                if session != state.session:
+                    # The session begins before its first fill: what happened overnight is the new day's.
+                    self._step(ClockTicked(at, feed.late(at), session))
+                answers += market.open(bar, at)
+        for answer in answers:
+            self._step(answer)
+
+    def _step(self, event: Event) -> None:
+        """Tell the engine something that the market or the clock says, and write it down."""
+        state, record = self._state, self._record
+        if isinstance(event, Filled):
+            fill = event.fill
+            held = state.ledger.qty(fill.symbol)
+            before = state.ledger.realised
+            effects = step(state, event)
+            record.answer(event, state.now)
+            if held and (held > 0) == (fill.side == "SELL"):
+                record.trade(state.ledger.realised - before)
+        else:
+            effects = step(state, event)
+            record.answer(event, state.now)
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        """Do what the engine asks for, and what it asks for because of that."""
+        state, market, record = self._state, self._market, self._record
+        waiting = deque(effects)
+        while waiting:
+            effect = waiting.popleft()
+            record.effect(effect)
+            answer: Event | None = None
+            if isinstance(effect, Submit):
+                answer = self._send(effect)
+            elif isinstance(effect, Cancel):
+                answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now)
+            if answer is not None:
+                waiting.extend(step(state, answer))
+                record.answer(answer, state.now)
+
+    def _send(self, submit: Submit) -> Event:
+        """Through the gate to the market, like any other order."""
+        state, order = self._state, submit.order
+        leave = authorise(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
+        if isinstance(leave, Permit):
+            return self._market.submit(leave, order, state.now)
+        self._record.withheld(order, state.now, leave)
+        return Cancelled(order.client_order_id, "refused by the gate", state.now)
+
+
+def _trades(bar: Bar) -> bool:
+    """Whether a bar is one in which anything can have traded at its open."""
+    return 0 < bar.low <= bar.open <= bar.high and bar.low <= bar.close <= bar.high and bar.complete
+
+
+def _require_runnable(stream: Sequence[Bar], guards: GuardSet) -> None:
+    if not stream:
+        raise BacktestError("bars", "there are no bars to run on")
+    timeframes: dict[str, str] = {}
+    for symbol, timeframe in sorted({(bar.symbol, bar.timeframe) for bar in stream}):
+        if timeframes.setdefault(symbol, timeframe) != timeframe:
+            what = f"`{symbol}` comes in bars of `{timeframes[symbol]}` and of `{timeframe}`"
+            raise BacktestError("bars", what, "give the bars of one timeframe for each symbol")
+        if timeframe not in guards.bundle.timeframes:
+            known = ", ".join(f"`{each}`" for each in guards.bundle.timeframes)
+            what = f"`{guards.bundle.engine}` trades bars of {known}, and those of `{symbol}` are of `{timeframe}`"
+            raise BacktestError("bars", what, "give bars of such a timeframe, or add it to the engine's `timeframes`")
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A run makes millions of objects and no cycles; looking for some among all the bars would only cost time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,180 @@
+"""What a backtest came to: the manifest that says what was run, the metrics, and the summary for people and programs.
+
+What lives here: figures over the whole run. What does not: the files (artifacts.py).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mqk
+from mqk.backtest.artifacts import KIND
+from mqk.portfolio.metrics import measure
+from mqk.quantity import format_instant, format_money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mqk.backtest.recorder import Recorder
+    from mqk.engine import EngineState, Refused
+    from mqk.guards import Latch
+    from mqk.market import Bar
+    from mqk.policy import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestSummary:
+    """A backtest in figures. Money in micros beside its text; ratios are fractions (0.05 is 5 %), None without meaning.
+
+    `orders` were placed, `fills` came of them, `denied` intents were refused (`denied_by_rule` counts each rule that
+    asked for it); `halts` counts the times a rule stopped the engine; `trades` the fills that closed shares. `held` are
+    the latches at the end; `sample` is a refusal of the rule that denied most, None when nothing was denied.
+    """
+
+    engine: str
+    bundle_sha256: str
+    data_sha256: str
+    run_id: str
+    bars: int
+    bars_rejected: int
+    orders: int
+    fills: int
+    denied: int
+    denied_by_rule: Mapping[str, int]
+    halts: int
+    trades: int
+    winning_trades: int
+    initial_equity_micros: int
+    final_equity_micros: int
+    realised_micros: int
+    fees_micros: int
+    gross_profit_micros: int
+    gross_loss_micros: int
+    max_drawdown: float
+    total_return: float | None
+    cagr: float | None
+    volatility: float | None
+    sharpe: float | None
+    posture: str
+    held: tuple[Latch, ...]
+    open_positions: Mapping[str, int]
+    artifacts_sha256: str
+    sample: Refused | None
+
+    @property
+    def final_equity(self) -> str:
+        """The equity after the last bar, written with its unit."""
+        return format_money(self.final_equity_micros)
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as other tools read it."""
+        return {
+            **self.metrics(),
+            "artifacts_sha256": self.artifacts_sha256,
+            "engine": self.engine,
+            "bundle": self.bundle_sha256,
+            "data_sha256": self.data_sha256,
+            "run_id": self.run_id,
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """The figures of the run, without the hash of the files they are written to."""
+        return {
+            "bars": self.bars,
+            "bars_rejected": self.bars_rejected,
+            "orders": self.orders,
+            "fills": self.fills,
+            "denied": self.denied,
+            "denied_by_rule": dict(sorted(self.denied_by_rule.items())),
+            "halts": self.halts,
+            "trades": self.trades,
+            "winning_trades": self.winning_trades,
+            "initial_equity": format_money(self.initial_equity_micros),
+            "final_equity": self.final_equity,
+            "final_equity_micros": self.final_equity_micros,
+            "realised": format_money(self.realised_micros),
+            "fees": format_money(self.fees_micros),
+            "gross_profit": format_money(self.gross_profit_micros),
+            "gross_loss": format_money(self.gross_loss_micros),
+            "max_drawdown": self.max_drawdown,
+            "total_return": self.total_return,
+            "cagr": self.cagr,
+            "volatility": self.volatility,
+            "sharpe": self.sharpe,
+            "posture": self.posture,
+            "held": [
+                {"rule": latch.rule, "outcome": latch.outcome, "since": format_instant(latch.since)}
+                for latch in self.held
+            ],
+            "open_positions": dict(sorted(self.open_positions.items())),
+        }
+
+
+def manifest(bundle: Bundle, run_id: str, data: str, bars: Sequence[Bar]) -> dict[str, Any]:
+    """What was run, completely: with the bars, it is all that the results depend on. No clock, no host, no paths."""
+    return {
+        "kind": KIND,
+        "mqk": mqk.__version__,
+        "run_id": run_id,
+        "engine": bundle.engine,
+        "mode": "BACKTEST",
+        "capital": format_money(bundle.capital.micros, bundle.capital.currency),
+        "strategies": [
+            {"id": spec.id, "params": dict(spec.params), "shadow": spec.shadow} for spec in bundle.strategies
+        ],
+        "seed": None,
+        "bundle": {
+            "sha256": bundle.sha256,
+            "as_of": None if bundle.as_of is None else bundle.as_of.isoformat(),
+            "overlays": list(bundle.overlays),
+            "content": json.loads(bundle.canonical_bytes),
+        },
+        "data": {
+            "sha256": data,
+            "bars": len(bars),
+            "symbols": sorted({bar.symbol for bar in bars}),
+            "timeframes": sorted({bar.timeframe for bar in bars}),
+            "first": format_instant(bars[0].end),
+            "last": format_instant(bars[-1].end),
+        },
+    }
+
+
+def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, artifacts: str = "") -> BacktestSummary:
+    """The figures of a finished run."""
+    capital = state.ledger.initial_cash
+    measured = measure(capital, [(at, equity) for at, equity, _ in record.curve])
+    worst = max(sorted(record.refused_by_rule), key=record.denied_by_rule.__getitem__, default=None)
+    return BacktestSummary(
+        engine=state.engine,
+        bundle_sha256=state.bundle_sha256,
+        data_sha256=data,
+        run_id=state.run_id,
+        bars=bars,
+        bars_rejected=record.bars_rejected,
+        orders=len(record.submitted),
+        fills=len(record.fills),
+        denied=record.denied,
+        denied_by_rule=dict(sorted(record.denied_by_rule.items())),
+        halts=record.halts,
+        trades=record.trades,
+        winning_trades=record.won,
+        initial_equity_micros=capital,
+        final_equity_micros=state.account.equity,
+        realised_micros=state.ledger.realised,
+        fees_micros=state.ledger.fees,
+        gross_profit_micros=record.profits,
+        gross_loss_micros=record.losses,
+        max_drawdown=measured.max_drawdown,
+        total_return=measured.total_return,
+        cagr=measured.cagr,
+        volatility=measured.volatility,
+        sharpe=measured.sharpe,
+        posture=state.run.posture,
+        held=state.latches.held(),
+        open_positions={symbol: state.ledger.qty(symbol) for symbol in sorted(state.ledger.positions)},
+        artifacts_sha256=artifacts,
+        sample=None if worst is None else record.refused_by_rule[worst],
+    )
