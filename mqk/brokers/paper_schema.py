@@ -1,0 +1,67 @@
+"""The paper broker's own schema: statements that make it, and make it again without harm.
+
+Not among the migrations of mqk's tables: the paper broker is an outside party that happens to live on the same server.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOCK: Final = 0x70617065  # "pape": the advisory lock under which the schema is made, once
+
+SCHEMA: Final = """
+CREATE SCHEMA IF NOT EXISTS paper_broker;
+
+CREATE TABLE IF NOT EXISTS paper_broker.accounts (
+    account       text PRIMARY KEY CHECK (account <> ''),
+    opening_cash  bigint NOT NULL,
+    cash          bigint NOT NULL,
+    market_time   bigint NOT NULL,  -- epoch microseconds up to which the market was shown, 0 before
+    epoch         bigint NOT NULL,  -- the fencing epoch of the leader, and the bundle it trades under
+    bundle        text NOT NULL,
+    last_message  bigint NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS paper_broker.market (
+    account  text NOT NULL REFERENCES paper_broker.accounts,
+    symbol   text NOT NULL CHECK (symbol <> ''),
+    bar_end  bigint NOT NULL,
+    bars     bigint NOT NULL,       -- how many bars of the symbol were shown
+    PRIMARY KEY (account, symbol)
+);
+
+-- `due` is the number of the symbol's bar at whose open the order fills, `cancel_due` the one after which it is gone.
+CREATE TABLE IF NOT EXISTS paper_broker.orders (
+    number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account          text NOT NULL REFERENCES paper_broker.accounts,
+    client_order_id  text NOT NULL CHECK (client_order_id <> ''),
+    symbol           text NOT NULL,
+    side             text NOT NULL CHECK (side IN ('BUY', 'SELL')),
+    qty              bigint NOT NULL CHECK (qty > 0),
+    type             text NOT NULL,
+    filled           bigint NOT NULL CHECK (filled BETWEEN 0 AND qty),
+    status           text NOT NULL CHECK (status IN ('ACCEPTED', 'FILLED', 'CANCELLED', 'REJECTED')),
+    due              bigint NOT NULL,
+    cancel_due       bigint,
+    reason           text NOT NULL,
+    UNIQUE (account, client_order_id)
+);
+
+CREATE INDEX IF NOT EXISTS orders_open ON paper_broker.orders (account, number) WHERE status = 'ACCEPTED';
+
+CREATE TABLE IF NOT EXISTS paper_broker.positions (
+    account  text NOT NULL REFERENCES paper_broker.accounts,
+    symbol   text NOT NULL,
+    qty      bigint NOT NULL,
+    PRIMARY KEY (account, symbol)
+);
+
+CREATE TABLE IF NOT EXISTS paper_broker.messages (
+    account     text NOT NULL REFERENCES paper_broker.accounts,
+    seq         bigint NOT NULL,
+    message_id  text NOT NULL,
+    event       jsonb NOT NULL,
+    PRIMARY KEY (account, seq),
+    UNIQUE (account, message_id)
+);
+"""

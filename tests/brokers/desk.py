@@ -1,0 +1,71 @@
+"""An engine with orders that wait to leave, and the bars around them: what the paper broker is tested with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from mqk.brokers import PaperBroker
+from mqk.brokers.paper import Latency
+from mqk.engine import BarArrived, EngineState, Permit, Submit, authorise, step
+from mqk.orders import Order
+from tests.runtime.world import desk_bars, desk_guards
+
+if TYPE_CHECKING:
+    from mqk.market import Bar
+
+ACCOUNT = "00000000-0000-0000-0000-000000000001"
+CAPITAL = 100_000_000_000
+EPOCH = 3
+
+
+@dataclass
+class Desk:
+    """An engine whose last bars made it place an order, with the bars shown so far and those to come, by instant."""
+
+    state: EngineState
+    order: Order
+    shown: list[list[Bar]]
+    coming: list[list[Bar]]
+
+    @property
+    def now(self) -> int:
+        return self.shown[-1][0].end
+
+    def permit(self, *, epoch: int = EPOCH, ttl: int = 1_000_000, order: Order | None = None) -> Permit:
+        permit = authorise(self.state, order or self.order, epoch=epoch, now=self.now, ttl=ttl)
+        assert isinstance(permit, Permit)
+        return permit
+
+    def other(self, **changes: object) -> Order:
+        """The same order with something changed, which nobody judged."""
+        return replace(self.order, **changes)  # type: ignore[arg-type]
+
+
+def desk() -> Desk:
+    """Play minutes until an order is placed."""
+    state = EngineState(desk_guards(), run_id=ACCOUNT, explain=True)
+    instants = [list(bars) for _, bars in groupby(desk_bars(), key=lambda bar: bar.end)]
+    for number, bars in enumerate(instants):
+        effects = [effect for bar in bars for effect in step(state, BarArrived(bar, 0, 1, bar.end))]
+        placed = [effect.order for effect in effects if isinstance(effect, Submit)]
+        if placed:
+            return Desk(state, placed[0], instants[: number + 1], instants[number + 1 :])
+    raise AssertionError("no order was placed")
+
+
+def paper(
+    url: str,
+    *,
+    account: str = ACCOUNT,
+    cash: int = CAPITAL,
+    epoch: int = EPOCH,
+    bundle: str | None = None,
+    latency: Latency = Latency(),  # noqa: B008  (immutable)
+) -> PaperBroker:
+    """The paper broker with the costs of the engine's own policy."""
+    guards = desk_guards()
+    costs = EngineState(guards, run_id=account).costs
+    sha256 = guards.bundle.sha256 if bundle is None else bundle
+    return PaperBroker(url, account, opening_cash=cash, costs=costs, epoch=epoch, bundle=sha256, latency=latency)
