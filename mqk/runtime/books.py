@@ -1,0 +1,114 @@
+"""The engine's book beside the broker's: taking both of the same moment, comparing them, saying what came of it.
+
+What lives here: one reconciliation. What does not: what counts as a difference (mqk.reconcile), or halting (loop.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mqk.guards import views
+from mqk.orders import OrderStatus
+from mqk.quantity import format_instant
+from mqk.reconcile import Book, BookError, Difference, Kind, OrderView, Severity, clean, compare, freshness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mqk.brokers import Broker
+    from mqk.engine import EngineState
+    from mqk.orders import Order
+
+# What the broker may know more about than we do, because its next word has not reached us yet.
+_UNANSWERED = (OrderStatus.NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What one comparison found, and at which instant of the market."""
+
+    at: int
+    differences: tuple[Difference, ...]
+    orders: int
+    positions: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found that must stop the engine."""
+        return clean(self.differences)
+
+    @property
+    def reason(self) -> str:
+        """Why the engine must stop, for people."""
+        told = [f"{d.kind.value} of {d.subject}: {d.local} here, {d.broker} at the broker" for d in self._halting()]
+        return "reconciliation found " + "; ".join(told)
+
+    def view(self, now: int) -> views.Reconcile:
+        """The facts about it, for the guard of transitions."""
+        view = views.Reconcile()
+        view.clean = self.clean
+        view.age = now - self.at
+        return view
+
+    def to_json(self) -> dict[str, Any]:
+        """What the audit trail keeps."""
+        return {
+            "clean": self.clean,
+            "market_time": format_instant(self.at),
+            "orders": self.orders,
+            "positions": self.positions,
+            "notes": len(self.differences) - len(self._halting()),
+            "halts": len(self._halting()),
+            "differences": [difference.to_json() for difference in self.differences],
+        }
+
+    def _halting(self) -> list[Difference]:
+        return [difference for difference in self.differences if difference.severity is Severity.HALT]
+
+
+def broker_book(broker: Broker, state: EngineState) -> Book | BookError:
+    """The broker's book now, with all our working orders; what cannot be read is a finding and no failure.
+
+    Raises BrokerUnavailable.
+    """
+    try:
+        return broker.book(state.working)
+    except BookError as unreadable:
+        return unreadable
+
+
+def reconcile(state: EngineState, theirs: Book | BookError, *, now: int, shown: int, lag: bool) -> Reconciliation:
+    """Compare the engine's book with the broker's.
+
+    `shown` is the instant up to which the broker has been shown the market at least, `now` the one up to which it may
+    have been (both in epoch microseconds). Orders that the broker has not answered may be further there than here;
+    with `lag` every working order may, since messages may be waiting that nobody has taken in yet.
+    """
+    working = state.working.values()
+    if isinstance(theirs, BookError):
+        unreadable = Difference(Kind.UNREADABLE, "book", "a book", theirs.message, Severity.HALT)
+        return Reconciliation(now, (unreadable,), len(working), len(state.ledger.positions))
+    # An order that is over here and alive there is a difference, and not an unknown order.
+    alive = [order for key in theirs.orders if (order := state.orders.get(key)) is not None]
+    local = local_book(state, now, alive)
+    in_flight = {o.client_order_id for o in working if lag or o.status in _UNANSWERED}
+    differences = compare(local, theirs, engine=state.engine, in_flight=in_flight)
+    stale = freshness(theirs, now=now, max_age=now - shown, last=shown)
+    if stale is not None:
+        differences = (*differences, stale)
+    return Reconciliation(now, differences, len(local.orders), len(local.positions))
+
+
+def local_book(state: EngineState, as_of: int, also: Iterable[Order] = ()) -> Book:
+    """What the engine believes: the orders that may still trade, and those asked for; what it holds; its cash."""
+    return Book(
+        {order.client_order_id: _view(order) for order in (*state.working.values(), *also)},
+        {symbol: position.qty for symbol, position in state.ledger.positions.items()},
+        state.ledger.cash,
+        as_of,
+    )
+
+
+def _view(order: Order) -> OrderView:
+    return OrderView(order.symbol, order.side, order.qty, order.filled, order.status)

@@ -1,0 +1,201 @@
+"""From the outbox to the broker: every order through the gate, once; after a crash nothing is sent before it is asked.
+
+    PENDING -> CLAIMED, judged by the gate, DISPATCHING | broker called | SENT, ACKED or FAILED
+
+What lives here: the order of claim, gate, call and record. What does not: judging (mqk.engine.gate), or the outbox's
+moves (mqk.store.outbox). No transaction is open while the broker is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
+from mqk.engine import Cancelled, EngineError, Permit, Rejected, authorise
+from mqk.orders import Order, OrderStatus, OrderType, Side
+from mqk.runtime.desk import tell
+from mqk.runtime.errors import RunHalted
+from mqk.runtime.probe import Step
+from mqk.store import outbox
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mqk.runtime.desk import Desk
+    from mqk.store.tables import OutboxMessage
+
+
+class Dispatcher:
+    """Empties one run's outbox. `waiting` says that something may be left in it; `ttl` (micros) is a permit's life."""
+
+    def __init__(self, desk: Desk, *, ttl: int) -> None:
+        self._desk = desk
+        self._ttl = ttl
+        self._cancelled: set[str] = set()
+        self._unsettled = True
+        self.waiting = True
+
+    def settle(self, now: int) -> None:
+        """Ask the broker about every order of which it is not known whether it has it.
+
+        What it has is acknowledged, what it lacks waits to be sent again, which then happens exactly once. `now` is the
+        market's. Raises BrokerUnavailable; RunHalted when the broker has lost an order it had confirmed.
+        """
+        desk = self._desk
+        with desk.leading(running=False) as conn:
+            rows = [row for row in outbox.unresolved(conn, desk.run_id) if row.status != "PENDING"]
+        for row in rows:
+            key = row.client_order_id
+            ack = desk.broker.find(key)
+            if ack is None and row.status == "SENT":
+                raise RunHalted([f"the broker has lost order `{key}`, which it had confirmed"])
+            with desk.leading(running=False) as conn:
+                self._resolve(conn, row, ack, now)
+                found = "lacking" if ack is None else "rejected" if ack.rejection else "there"
+                desk.journal.note("settled", now, {"client_order_id": key, "was": row.status, "found": found})
+                desk.journal.seal(conn)
+            desk.probe.passed(Step.OUTBOX_SETTLED, key)
+        self._unsettled = False
+
+    def dispatch(self, now: int) -> bool:
+        """Send cancels, then every waiting order, in the order in which they were placed. `now` is the market's.
+
+        False when the broker is out of reach and something still waits: call again. Raises RunHalted when the broker
+        refuses what it must not: a permit of the gate, or an order id that it knows otherwise.
+        """
+        self.waiting = True
+        try:
+            if self._unsettled:
+                self.settle(now)
+            self._cancel()
+            while (order := self._claim(now)) is not None:
+                self._send(*order, now)
+        except Ambiguous:
+            self._unsettled = True
+            return False
+        except BrokerUnavailable:
+            return False
+        self.waiting = False
+        return True
+
+    def _cancel(self) -> None:
+        """Cancel what the engine wants cancelled: once, and after a restart once more, which does no harm."""
+        desk = self._desk
+        for order in list(desk.state.working.values()):
+            key = order.client_order_id
+            if order.status is OrderStatus.PENDING_CANCEL and key not in self._cancelled:
+                desk.broker.cancel(key)
+                self._cancelled.add(key)
+                desk.probe.passed(Step.CANCEL_SENT, key)
+
+    def _claim(self, now: int) -> tuple[Permit, Order] | None:
+        """The next order that may leave, with its permit, DISPATCHING; None when nothing waits."""
+        desk = self._desk
+        while True:
+            with desk.leading() as conn:
+                row = outbox.claim_next(conn, desk.run_id, dispatcher=desk.lead.holder, at=now)
+                if row is None:
+                    return None
+                order = order_of(row)
+                key = order.client_order_id
+                desk.probe.passed(Step.ORDER_CLAIMED, key)
+                permit = self._permit(conn, order, now)
+                if permit is not None:
+                    _moved(outbox.begin_dispatch(conn, key, dispatcher=desk.lead.holder, at=now), key)
+                desk.journal.seal(conn)
+            if permit is not None:
+                desk.probe.passed(Step.ORDER_DISPATCHING, key)
+                return permit, order
+            desk.probe.passed(Step.ORDER_FAILED, key)
+
+    def _permit(self, conn: Connection, order: Order, now: int) -> Permit | None:
+        """Leave from the gate; without it the order is withdrawn, and the engine will hear of it."""
+        desk = self._desk
+        key = order.client_order_id
+        held = desk.state.orders.get(key)
+        if held is not None and held.status is OrderStatus.PENDING_CANCEL:
+            self._withdraw(conn, key, "cancelled before it was sent", now)
+            return None
+        try:
+            leave = authorise(desk.state, order, epoch=desk.lead.epoch, now=now, ttl=self._ttl)
+        except EngineError as fault:
+            raise RunHalted([f"the gate does not know what waits in the outbox: {fault.message}"]) from fault
+        if isinstance(leave, Permit):
+            return leave
+        desk.journal.keep_back(conn, key, leave, at=now)
+        self._withdraw(conn, key, f"kept back by {', '.join(leave.deciding)}", now)
+        return None
+
+    def _withdraw(self, conn: Connection, key: str, reason: str, now: int) -> None:
+        desk = self._desk
+        _moved(outbox.mark_failed(conn, key, reason=reason, at=now), key)
+        tell(conn, desk.run_id, f"{key}:withdrawn", Cancelled(key, reason, now), now)
+
+    def _send(self, permit: Permit, order: Order, now: int) -> None:
+        desk = self._desk
+        key = order.client_order_id
+        try:
+            ack = desk.broker.submit(permit, order)
+        except Ambiguous as fault:
+            with desk.leading() as conn:
+                _moved(outbox.mark_ambiguous(conn, key, reason=fault.message), key)
+            raise
+        except BrokerUnavailable as fault:
+            with desk.leading() as conn:
+                _moved(outbox.requeue(conn, key, reason=fault.message), key)
+            raise
+        except BrokerError as fault:
+            raise RunHalted([f"the broker refused `{key}`: {fault.message}"]) from fault
+        desk.probe.passed(Step.ORDER_SUBMITTED, key)
+        with desk.leading() as conn:
+            self._answered(conn, ack, now)
+            desk.probe.passed(Step.ORDER_STAGED, key)
+        desk.probe.passed(Step.ORDER_ACKED if ack.rejection is None else Step.ORDER_FAILED, key)
+
+    def _resolve(self, conn: Connection, row: OutboxMessage, ack: Ack | None, now: int) -> None:
+        """Bring a message whose fate was open to where the broker's answer puts it."""
+        key = row.client_order_id
+        if ack is None:
+            if row.status == "CLAIMED":
+                _moved(outbox.release(conn, key), key)
+            else:
+                _moved(outbox.requeue(conn, key, reason="the broker does not have it"), key)
+        elif row.status == "SENT":
+            _moved(outbox.mark_acked(conn, key, at=now), key)
+        else:
+            if row.status == "CLAIMED":
+                _moved(outbox.begin_dispatch(conn, key, dispatcher=row.claimed_by or "", at=now), key)
+            self._answered(conn, ack, now)
+
+    def _answered(self, conn: Connection, ack: Ack, now: int) -> None:
+        """The broker has answered for an order that was DISPATCHING (or AMBIGUOUS)."""
+        desk = self._desk
+        key = ack.client_order_id
+        if ack.rejection is None:
+            _moved(outbox.mark_sent(conn, key, broker_order_id=ack.broker_order_id, at=now), key)
+            _moved(outbox.mark_acked(conn, key, at=now), key)
+        else:
+            _moved(outbox.mark_failed(conn, key, reason=f"rejected: {ack.rejection}", at=now), key)
+            tell(conn, desk.run_id, f"{key}:rejected", Rejected(key, ack.rejection, now), now)
+
+
+def _moved(moved: bool, key: str) -> None:
+    """A move of the outbox that only the leader can make has been made. Raises RunHalted when it has not."""
+    if not moved:
+        raise RunHalted([f"the outbox does not have `{key}` where its leader left it"])
+
+
+def order_of(row: OutboxMessage) -> Order:
+    """The order that a message of the outbox carries, as it was placed."""
+    told = row.payload
+    return Order(
+        told["client_order_id"],
+        told["symbol"],
+        Side(told["side"]),
+        told["qty"],
+        OrderType(told["type"]),
+        told["limit_price"],
+        told["stop_price"],
+        created_at=row.created_at,
+        reason=told["reason"],
+    )

@@ -1,0 +1,50 @@
+"""What the tests of brokers and runs set up: a small engine, and minutes of made-up prices."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from mqk.guards import GuardSet, compile_bundle
+from mqk.market import Bar
+from mqk.policy import effective_bundle, load_policies, shipped_policies_dir
+
+MINUTE = 60_000_000
+CENT = 10_000
+T0 = 1_708_041_600_000_000  # Friday 2024-02-16 00:00 UTC, in epoch microseconds
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+
+
+@cache
+def desk_guards(*overlays: str, changes: tuple[tuple[str, str], ...] = ()) -> GuardSet:
+    """The guards of the engine DESK, compiled once, with `changes` (this text to that) in its documents."""
+    with tempfile.TemporaryDirectory() as folder:
+        for document in (Path(__file__).parent / "desk").iterdir():
+            text = document.read_text()
+            for this, that in changes:
+                text = text.replace(this, that)
+            (Path(folder) / document.name).write_text(text)
+        policies = load_policies([shipped_policies_dir(), Path(folder)])
+    assert not policies.diagnostics
+    return compile_bundle(effective_bundle(policies, "DESK", overlays=overlays))
+
+
+@cache
+def desk_bars(minutes: int = 60, *, seed: int = 1) -> tuple[Bar, ...]:
+    """Random walks of four symbols, in cents, one bar a minute each; they begin one minute after the other."""
+    chance = random.Random(seed)
+    closes = {symbol: 10_000 + 1_000 * number for number, symbol in enumerate(SYMBOLS)}
+    bars: list[Bar] = []
+    for minute in range(minutes):
+        for number, symbol in enumerate(SYMBOLS):
+            if minute < number:
+                continue
+            opening = closes[symbol] + chance.randint(-20, 20)
+            close = opening + chance.randint(-60, 60)
+            high, low = max(opening, close) + chance.randint(0, 15), min(opening, close) - chance.randint(0, 15)
+            closes[symbol] = close
+            prices = (price * CENT for price in (opening, high, low, close))
+            bars.append(Bar(symbol, T0 + (minute + 1) * MINUTE, *prices, 1_000, complete=True, timeframe="1m"))
+    return tuple(bars)
