@@ -1,0 +1,225 @@
+"""Everything wrong with a set of policies, down to the last expression, in one go.
+
+What lives here: which documents are compiled how, so that nothing stays unchecked because something else is broken or
+because no engine uses it. What does not: what is wrong (mqk.policy, mqk.guards, mqk.strategies say so).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mqk.cli.exits import halves
+from mqk.dsl import ConstantRef, DslError, check_expression, parse_expression
+from mqk.dsl import types as t
+from mqk.guards import Point, compile_bundle, facts_at
+from mqk.guards.environment import PolicyEnvironment, constants
+from mqk.guards.values import parse_fact
+from mqk.policy import (
+    Diagnostic,
+    Document,
+    LimitValue,
+    Mapping,
+    PolicyError,
+    PolicySet,
+    Scalar,
+    Severity,
+    Span,
+    did_you_mean,
+    effective_bundle,
+    error,
+    expression_fault,
+    in_order,
+    quoted,
+)
+from mqk.policy.schemas import schema_set
+from mqk.policy.values import read_value
+from mqk.quantity import QuantityError
+from mqk.strategies import Registry, StrategyError
+
+_RULES: Final = ("risk", "integrity", "engine")
+_POINTS: Final = tuple(Point)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Policies with everything wrong with them, in order of place."""
+
+    policies: PolicySet
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def check(policies: PolicySet) -> Checked:
+    """Find everything wrong with loaded policies.
+
+    Each engine is layered and compiled. Whatever no engine's guards contain - because no engine uses it, because it is
+    not in force any more, or because an error elsewhere keeps engines from being compiled - is checked on its own.
+    """
+    checker = _Checker(policies)
+    if not policies.errors:
+        for engine in policies.ids("engine"):
+            checker.engine(engine)
+    for document in _documents(policies):
+        checker.alone(document)
+    return Checked(policies, in_order(checker.found))
+
+
+def summary(checked: Checked) -> str:
+    """What was checked, and how much is wrong with it, in one line."""
+    policies = checked.policies
+    documents = len(_documents(policies))
+    counts = {
+        severity: sum(each.severity is severity for each in checked.diagnostics)
+        for severity in (Severity.ERROR, Severity.WARNING)
+    }
+    wrong = [_counted(count, severity.value) for severity, count in counts.items() if count]
+    if not wrong:
+        engines = ", ".join(policies.ids("engine")) or "none"
+        where = f"{_counted(documents, 'document')} in {_counted(len(policies.sources), 'file')}"
+        return f"{where}, engines {engines}: no faults"
+    files = len({each.span.file for each in checked.diagnostics})
+    return f"{' and '.join(wrong)} in {_counted(files, 'file')}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+class _Checker:
+    """Collects what is wrong, each place once."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self.found = list(policies.diagnostics)
+        self._policies = policies
+        self._registry = Registry.installed()
+        self._compiled: set[Span] = set()
+        # Limits that count as set although no value of theirs can be read: that mistake has been reported.
+        self._spoilt: set[str] = set(schema_set().known_limits()) if policies.errors else set()
+        self._anywhere: dict[str, LimitValue] = {}
+        for document in _documents(policies):
+            self._anywhere |= self._limits(document)
+
+    def engine(self, name: str) -> None:
+        """Layer and compile an engine."""
+        try:
+            bundle = effective_bundle(self._policies, name)
+            compile_bundle(bundle)
+        except PolicyError as fault:
+            self.found += fault.diagnostics
+            return
+        self._compiled |= {rule.span for rule in bundle.rules}
+        self._compiled |= {move.span for machine in bundle.lifecycles.values() for move in machine.transitions}
+
+    def alone(self, document: Document) -> None:
+        """Check what a document says that no compiled engine contains."""
+        if document.kind == "engine":
+            self._add([*_strategies(document, self._registry), *_baseline(document)])
+        if document.kind in _RULES:
+            limits = self._anywhere | self._own(document)
+            for rule in document.node.mappings("rules"):
+                at = rule.scalar("at")
+                if at is not None and at.text in _POINTS:
+                    self._conditions(rule, rule.scalar("id"), _environment(Point(at.text), limits))
+        elif document.kind == "lifecycle":
+            environment = _environment(Point.TRANSITION, self._anywhere)
+            for move in document.node.mappings("transitions"):
+                self._conditions(move, move.scalar("by"), environment)
+
+    def _conditions(self, node: Mapping, name: Scalar | None, environment: PolicyEnvironment) -> None:
+        if name is not None and name.span in self._compiled:
+            return
+        for text in (node.scalar("when"), node.scalar("require")):
+            if text is None:
+                continue
+            try:
+                faults = check_expression(parse_expression(text.text), environment, t.BOOL).errors
+            except DslError:
+                continue  # the loader has said so
+            self._add(expression_fault(each, text) for each in faults if not self._follows(text.text, each))
+
+    def _follows(self, text: str, fault: DslError) -> bool:
+        """Whether a fault in an expression only follows from one in the value or the name of a limit."""
+        limits, _, name = text[fault.start : fault.end].partition(".")
+        return limits == "limits" and name.partition(".")[0] in self._spoilt
+
+    def _add(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Add those whose place nobody has faulted yet."""
+        taken = {(each.span.file, each.span.line, each.span.column) for each in self.found}
+        self.found += (each for each in diagnostics if (each.span.file, each.span.line, each.span.column) not in taken)
+
+    def _own(self, document: Document) -> dict[str, LimitValue]:
+        """The limits of a document as it stands on all that it extends."""
+        chain = [document]
+        for layer in chain:
+            for name in layer.extends:
+                chain += (each for each in self._policies.versions.get((document.kind, name), ()) if each not in chain)
+        values: dict[str, LimitValue] = {}
+        for layer in reversed(chain):
+            values |= self._limits(layer)
+        return values
+
+    def _limits(self, document: Document) -> dict[str, LimitValue]:
+        values: dict[str, LimitValue] = {}
+        limits = document.node.mapping("limits")
+        for name in limits.entries:
+            written = limits.scalar(name)
+            try:
+                if written is None:
+                    values[name] = tuple(each.text for each in limits.scalars(name))
+                else:
+                    values[name] = read_value(schema_set().limit_format(name), written.text)
+            except QuantityError:
+                self._spoilt.add(name)
+        return values
+
+
+def _documents(policies: PolicySet) -> list[Document]:
+    return [document for versions in policies.versions.values() for document in versions]
+
+
+def _environment(point: Point, limits: dict[str, LimitValue]) -> PolicyEnvironment:
+    names: dict[str, ConstantRef] = {
+        "engine.universe": ConstantRef("engine.universe", t.set_of(t.SYMBOL), frozenset()),
+        "engine.capital": ConstantRef("engine.capital", t.money("USD"), 0),
+    }
+    for name, value in limits.items():
+        names.update(constants(f"limits.{name}", value))
+    return PolicyEnvironment(point, names)
+
+
+def _baseline(engine: Document) -> Iterator[Diagnostic]:
+    """Facts of an engine's baseline that nobody knows, or whose values are not theirs."""
+    facts = {name: entry for point in Point for name, entry in facts_at(point).items()}
+    for name, entry in engine.node.mapping("baseline").entries.items():
+        if name.startswith("count(") or not isinstance(entry.value, Scalar):
+            continue
+        if name not in facts:
+            yield error("MQK-1403", f"unknown fact {quoted(name)}", entry.key.span, did_you_mean(name, facts))
+        elif facts[name].expression is not None:
+            message = f"{quoted(name)} is computed from other facts"
+            yield error("MQK-1403", message, entry.key.span, f"leave it out: it is `{facts[name].expression}`")
+        else:
+            try:
+                parse_fact(entry.value.text, facts[name].type)
+            except QuantityError as fault:
+                yield error("MQK-1403", fault.message, entry.value.span, fault.help)
+
+
+def _strategies(engine: Document, registry: Registry) -> Iterator[Diagnostic]:
+    """Strategies with parameters they cannot have; one that is not installed here is only worth a warning."""
+    for node in engine.node.mappings("strategies"):
+        id_, params = node.scalar("id"), node.mapping("params").entries
+        if id_ is None:
+            continue
+        try:
+            registry.build(
+                id_.text, {name: each.value.text for name, each in params.items() if isinstance(each.value, Scalar)}
+            )
+        except StrategyError as fault:
+            severity = Severity.WARNING if fault.code == "unknown" else Severity.ERROR
+            for problem in fault.problems:
+                message, help_ = halves(problem)
+                blamed = (entry.key.span for name, entry in params.items() if re.search(rf"`{name}[`:]", message))
+                yield Diagnostic("MQK-1404", severity, message, help_, next(blamed, id_.span))

@@ -1,0 +1,49 @@
+"""Arguments and options that several commands share, with the reading of their values.
+
+Options of one command alone are in that command's module.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from mqk.quantity import QuantityError, parse_date
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def day(text: str) -> date:
+    """A day as an option gives it."""
+    try:
+        return parse_date(text)
+    except QuantityError as fault:
+        raise typer.BadParameter(fault.message if fault.help is None else f"{fault.message}: {fault.help}") from fault
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+PoliciesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policies", metavar="DIR", help="The policies.", show_default="./policies, else those that come with mqk"
+    ),
+]
+EngineOption = Annotated[str, typer.Option("--engine", metavar="ID", help="The engine, as its document names it.")]
+AsOfOption = Annotated[
+    date | None,
+    typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="the latest"),
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option("--data-dir", metavar="DIR", help="Where mqk keeps its database and what it writes."),
+]
+DATA_DIR: Final = Path(".mqk")

@@ -1,0 +1,103 @@
+"""`mqk policy`: check policies, ask them for a decision, see what is in force.
+
+What lives here: the three commands' arguments and endings. What they print is laid out in effective.py and decision.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mqk.cli import checking, decision, effective
+from mqk.cli.bound import bind, policies_at
+from mqk.cli.exits import Exit
+from mqk.cli.facts import read_document
+from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
+from mqk.cli.output import in_color, print_json, say
+from mqk.guards import Point, read_facts
+from mqk.policy import Severity, effective_bundle, load_policies, render_json, render_text
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Check policies, ask them for a decision, see what is in force."
+)
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
+        ),
+    ] = None,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Find everything wrong with policies: syntax, values, references, expressions. Exit 1 when there is an error."""
+    chosen = paths or [policies_at(None)]
+    checked = checking.check(load_policies(chosen))
+    errors = sum(each.severity is Severity.ERROR for each in checked.diagnostics)
+    if format_ is Format.JSON:
+        say(render_json(checked.diagnostics))
+    else:
+        if checked.diagnostics:
+            say(render_text(checked.diagnostics, checked.policies.sources, color=in_color()))
+        say(checking.summary(checked))
+    raise typer.Exit(Exit.FINDING if errors else Exit.DONE)
+
+
+@app.command()
+def decide(
+    engine: EngineOption,
+    at: Annotated[Point, typer.Option("--at", help="The guard point.")],
+    facts: Annotated[
+        str, typer.Option("--facts", metavar="FILE", help="Facts and their values, in JSON or YAML; `-` is stdin.")
+    ],
+    *,
+    policies: PoliciesOption = None,
+    as_of: AsOfOption = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Take facts that are not given from the engine's baseline.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show the rules that pass as well.")] = False,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Ask an engine's policies for one decision. Facts that are not given are missing, and missing facts block."""
+    bound = bind(policies, engine, as_of=as_of)
+    given = read_document(facts)
+    moment = read_facts(given, bound.guards, at)
+    if baseline:
+        usual: dict[str, object] = {name: text.text for name, text in bound.bundle.baseline.items()}
+        moment = read_facts(usual | given, bound.guards, at, lenient=True)
+    made = bound.guards.guards[at].decide(moment.views, moment.problems, passes=everything)
+    if format_ is Format.JSON:
+        print_json(made.to_json())
+    else:
+        say(*decision.lines(made.to_json()))
+
+
+@app.command("effective")
+def effective_(
+    engine: EngineOption,
+    *,
+    policies: PoliciesOption = None,
+    why: Annotated[
+        str | None,
+        typer.Option("--why", metavar="KEY", help="Every layer behind one key, such as `limits.max_position`."),
+    ] = None,
+    as_of: AsOfOption = None,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Print what is in force for an engine once all layers are laid, with the file and line that set it."""
+    bundle = effective_bundle(load_policies([policies_at(policies)]), engine, as_of=as_of)
+    if why is not None:
+        layers = bundle.provenance(why)
+        if format_ is Format.JSON:
+            print_json(effective.why_mapping(bundle, why, layers))
+        else:
+            say(*effective.why_lines(bundle, why, layers))
+    elif format_ is Format.JSON:
+        print_json(bundle.to_mapping())
+    else:
+        say(*effective.lines(bundle))

@@ -1,0 +1,165 @@
+"""`mqk backtest` and `mqk why --run-dir`: one run, its figures, its files, and what it refused, explained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Ended, Mqk, change
+
+PROMISED = {"bars", "orders", "fills", "denied", "halts", "final_equity", "max_drawdown", "artifacts_sha256"}
+ARTIFACTS = {"manifest.json", "audit.jsonl", "orders.csv", "fills.csv", "equity_curve.csv", "metrics.json"}
+
+
+def backtest(mqk: Mqk, *options: object) -> Ended:
+    return mqk("backtest", "--policies", "policies", "--engine", "MAIN", "--out", "out", "--format", "json", *options)
+
+
+@pytest.fixture
+def tight(policies: Path) -> Path:
+    """Policies that some orders of the test's bars break."""
+    change(policies / "profiles" / "tier_a_consistent.yaml", "max_position: 20%", "max_position: 12%")
+    return policies
+
+
+@pytest.mark.usefixtures("tight")
+def test_stdout_is_the_promised_summary_and_nothing_else(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    ended = backtest(mqk, "--bars", bars)
+    assert ended.code == 0
+    assert set(ended.json) >= PROMISED
+    assert ended.json["bars"] == sum(len(path.read_text("ascii").splitlines()) - 1 for path in bars.iterdir())
+    assert ended.json["denied"] > 0
+    assert "bars/s" in ended.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == ARTIFACTS
+
+
+@pytest.mark.usefixtures("policies")
+def test_paths_may_follow_one_option_or_each_have_one(mqk: Mqk, bars: Path) -> None:
+    first, second = sorted(bars.iterdir())
+    one = backtest(mqk, "--bars", first, second, "--end", "2003-12-31")
+    each = backtest(mqk, "--bars", first, "--bars", second, "--end", "2003-12-31")
+    assert one.code == each.code == 0
+    assert one.json == each.json
+
+
+@pytest.mark.usefixtures("policies")
+def test_days_cut_the_bars_at_both_ends_included(mqk: Mqk, bars: Path) -> None:
+    path = bars / "IBM_1D.csv"
+    ended = backtest(mqk, "--bars", path, "--start", "2004-03-01", "--end", "2004-03-05")
+    assert ended.json["bars"] == 5
+
+
+@pytest.mark.usefixtures("tight")
+def test_the_text_explains_one_refusal_in_full(mqk: Mqk, bars: Path) -> None:
+    ended = mqk("backtest", "--engine", "MAIN", "--bars", bars, "--out", "out")
+    assert ended.code == 0
+    assert "CAP-01  No symbol dominates the book" in ended.out
+    assert "set in policies/profiles/tier_a_consistent.yaml:10 by risk:tier_a_consistent" in ended.out
+    assert "headroom" in ended.out
+
+
+@pytest.mark.usefixtures("tight")
+def test_why_finds_a_refusal_by_rule_and_by_line(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    backtest(mqk, "--bars", bars)
+    by_rule = mqk("why", "CAP-01", "--run-dir", "out", "--format", "json").json
+    assert by_rule["outcome"] == "deny"
+    assert by_rule["findings"][0]["rule"] == "CAP-01"
+    assert by_rule["facts"]["order.side"] == "BUY"
+    by_line = mqk("why", by_rule["decision_id"], "--run-dir", "out", "--format", "json").json
+    assert by_line == by_rule
+    line = (tmp_path / "out" / "audit.jsonl").read_text("utf-8").splitlines()[int(by_rule["decision_id"])]
+    (recorded,) = json.loads(line)["data"]["decision"]["findings"]
+    assert recorded.items() <= by_rule["findings"][0].items()
+    text = mqk("why", "CAP-01", "--run-dir", "out").out
+    assert by_rule["findings"][0]["message"] in text
+    assert "set in policies/profiles/tier_a_consistent.yaml:10 by risk:tier_a_consistent" in text
+
+
+def test_why_names_no_line_of_policies_that_are_not_those_of_the_decision(mqk: Mqk, tight: Path, bars: Path) -> None:
+    backtest(mqk, "--bars", bars)
+    change(tight / "profiles" / "tier_a_consistent.yaml", "max_position: 12%", "max_position: 13%")
+    ended = mqk("why", "CAP-01", "--run-dir", "out")
+    assert ended.code == 0
+    assert "must be at most" in ended.out
+    assert "set in" not in ended.out
+    assert "--policies" in ended.err
+
+
+@pytest.mark.usefixtures("tight")
+def test_why_says_what_it_cannot_find(mqk: Mqk, bars: Path) -> None:
+    backtest(mqk, "--bars", bars)
+    for wanted, words in (("0", "is `start`"), ("X-9", "no decision `X-9`"), ("999999", "no decision")):
+        ended = mqk("why", wanted, "--run-dir", "out")
+        assert (ended.code, ended.out) == (2, "")
+        assert words in ended.err
+    assert mqk("why", "1", "--run-dir", "nowhere").code == 2
+
+
+@pytest.mark.usefixtures("policies")
+def test_every_bad_row_of_every_file_is_reported_in_one_run(mqk: Mqk, tmp_path: Path) -> None:
+    header = "date,open,high,low,close,volume\n"
+    (tmp_path / "SPY_1D.csv").write_text(header + "2024-01-02,1,2,x,1,10\n2024-01-03,1,2,1,1,-\n", "utf-8")
+    (tmp_path / "QQQ_1D.csv").write_text(header + "2024-01-06,1,2,1,1,10\n", "utf-8")
+    ended = backtest(mqk, "--bars", "SPY_1D.csv", "QQQ_1D.csv")
+    assert (ended.code, ended.out) == (2, "")
+    for place in ("SPY_1D.csv:2:", "SPY_1D.csv:3:", "QQQ_1D.csv:2:"):
+        assert f"{place}" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("policies")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--bars", "nowhere.csv"), "nowhere.csv"),
+        (("--bars", "BARS", "--start", "2030-01-01"), "no bar ends between"),
+        (("--bars", "BARS", "--start", "2004-01-02", "--end", "2004-01-01"), "is before"),
+        (("--bars", "BARS", "--overlay", "slipage_x2"), "did you mean `slippage_x2`?"),
+        (("--bars", "BARS", "--end", "soon"), "is not a date"),
+        ((), "--bars"),
+    ],
+)
+def test_what_cannot_be_run_is_bad_input(mqk: Mqk, bars: Path, options: tuple[str, ...], words: str) -> None:
+    ended = backtest(mqk, *(str(bars) if each == "BARS" else each for each in options))
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.usefixtures("policies")
+def test_a_folder_with_other_files_is_not_written_to(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work", "utf-8")
+    ended = backtest(mqk, "--bars", bars)
+    assert (ended.code, ended.out) == (2, "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.usefixtures("policies")
+def test_a_stress_changes_the_result_and_the_bundle(mqk: Mqk, bars: Path) -> None:
+    plain = backtest(mqk, "--bars", bars).json
+    stressed = backtest(mqk, "--bars", bars, "--overlay", "slippage_x2").json
+    assert stressed["bundle"] != plain["bundle"]
+    assert stressed["final_equity_micros"] < plain["final_equity_micros"]
+
+
+@pytest.mark.usefixtures("tight")
+def test_two_hash_seeds_give_the_same_bytes(tmp_path: Path, bars: Path) -> None:
+    found = []
+    for seed in ("0", "1"):
+        command = [sys.executable, "-c", "from mqk.cli.main import run; run()", "backtest", "--policies", "policies"]
+        command += ["--engine", "MAIN", "--bars", str(bars), "--out", f"out{seed}", "--format", "json"]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+        files = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / f"out{seed}").iterdir()
+        }
+        found.append((done.stdout, files))
+    assert found[0] == found[1]
+    assert set(found[0][1]) == ARTIFACTS
