@@ -1,0 +1,34 @@
+"""`make bench`: what mqk costs, as ratios against named peers in the same run. Never a test: it judges nothing."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import backtest, guard
+
+POLICIES = Path(__file__).parents[2] / "policies"
+
+
+def main() -> None:
+    """Measure everything and print the tables."""
+    console = Console()
+    console.print(
+        f"Python {platform.python_version()}, {platform.machine()}; medians of {guard.ROUNDS} interleaved rounds"
+    )
+    table = Table("one order, allowed, all MAIN order rules", "ns per call", "ratio to rules by hand", box=None)
+    for row in guard.measure(POLICIES):
+        table.add_row(row.name, f"{row.nanoseconds:,.0f}", f"{row.ratio:.2f}x")
+    console.print(table)
+    table = Table("backtest of MAIN, all guards on", "bars", "bars per second", "orders", "denied", box=None)
+    for speed in backtest.measure(POLICIES):
+        name = f"{speed.symbols} symbol{'s' if speed.symbols > 1 else ''}"
+        table.add_row(name, f"{speed.bars:,}", f"{speed.bars_per_second:,.0f}", str(speed.orders), str(speed.denied))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
