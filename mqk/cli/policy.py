@@ -16,7 +16,7 @@ from mqk.cli.exits import Exit
 from mqk.cli.facts import read_document
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import in_color, print_json, say
-from mqk.guards import Point, read_facts
+from mqk.guards import Point, canonical_name, read_facts
 from mqk.policy import Severity, effective_bundle, load_policies, render_json, render_text
 
 app = typer.Typer(
@@ -68,7 +68,9 @@ def decide(
     given = read_document(facts)
     moment = read_facts(given, bound.guards, at)
     if baseline:
-        usual: dict[str, object] = {name: text.text for name, text in bound.bundle.baseline.items()}
+        said = {canonical_name(name) for name in given}
+        texts = bound.bundle.baseline.items()
+        usual: dict[str, object] = {name: text.text for name, text in texts if canonical_name(name) not in said}
         moment = read_facts(usual | given, bound.guards, at, lenient=True)
     made = bound.guards.guards[at].decide(moment.views, moment.problems, passes=everything)
     if format_ is Format.JSON:

@@ -7,7 +7,7 @@ What does not: how policies are written (mqk.policy) and what is done about a de
 from mqk.guards.catalogue import facts_at, points_of
 from mqk.guards.compile import GuardSet, compile_bundle
 from mqk.guards.decision import Decision, Finding
-from mqk.guards.facts import FactsError, Moment, read_facts
+from mqk.guards.facts import FactsError, Moment, canonical_name, read_facts
 from mqk.guards.guard import Guard, GuardRule, WindowSpec
 from mqk.guards.latches import Latch, LatchBook
 from mqk.guards.machine import Edge, Machine, Verdict
@@ -31,6 +31,7 @@ __all__ = [
     "Result",
     "Verdict",
     "WindowSpec",
+    "canonical_name",
     "compile_bundle",
     "facts_at",
     "points_of",

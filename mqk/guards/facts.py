@@ -49,7 +49,7 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     given_slots: set[str] = set()
     for name, given in document.items():
         entry = facts_at(point).get(name)
-        slot = _slot(name)
+        slot = canonical_name(name)
         if slot in slots and slot in given_slots:
             unusable.append(f"`{name}` is given twice, in two spellings")
         elif slot in slots:
@@ -77,7 +77,7 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     return Moment(views, problems)
 
 
-def _slot(name: str) -> str:
+def canonical_name(name: str) -> str:
     """A fact's name with the length of a window written in its canonical unit: 300s and 5m are one window."""
     if not name.startswith("count("):
         return name
