@@ -21,7 +21,7 @@ _NEVER: Final = INT64_MAX
 class RecordedFeed:
     """What the calendar says about a stream of bars that comes in order of their ends.
 
-    `session` is the ordinal of the session of the instant that was entered last.
+    `session` is the ordinal of the session of the instant that was entered last, and lasts up to and with `until`.
     """
 
     __slots__ = (
@@ -36,8 +36,8 @@ class RecordedFeed:
         "_open",
         "_places",
         "_regular",
-        "_until",
         "session",
+        "until",
     )
 
     def __init__(self, calendar: Calendar) -> None:
@@ -45,30 +45,33 @@ class RecordedFeed:
         # The sessions from the first instant on; the one we are in: its open and close, and what comes after it.
         self._days: tuple[date, ...] = ()
         self._index = 0
-        self._open = self._close = self._until = self._next_close = 0
+        self._open = self._close = self._next_close = 0
+        self.until = -_NEVER
         self.session = 0
         # Whether bars of a timeframe follow each other in this session without a pause or a short one.
         self._regular: dict[str, bool] = {}
-        # What was found out for this instant, by the end of the bar before and the timeframe.
-        self._answers: dict[tuple[int, str], tuple[int, int]] = {}
+        # What was found out in this session, by the ends of two bars and their timeframe: symbols often share them.
+        self._answers: dict[tuple[int, int, str], tuple[int, int]] = {}
         # By symbol: when its last bar ended and in which session, and when the next is due.
         self._ends: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._due: dict[str, int] = {}
 
     def enter(self, instant: int) -> int:
-        """Come to an instant; returns the ordinal of its session. Raises CalendarError outside the calendar's days."""
-        self._answers.clear()
+        """Come to an instant; returns the ordinal of its session. Raises CalendarError outside the calendar's days.
+
+        Up to `until` the session stays what it is, and nobody needs to ask.
+        """
         if not self._days:
             day = self._calendar.session_of(instant)
             self._days = self._calendar.sessions_between(day, self._calendar.last)
             self._settle(self._calendar.session_open(day), self._calendar.session_close(day))
-        while instant > self._until:
+        while instant > self.until:
             if self._index + 1 == len(self._days):
                 self._calendar.session_of(instant)
                 break
             self._index += 1
-            self._settle(self._until, self._next_close)
+            self._settle(self.until, self._next_close)
         return self.session
 
     def start(self, bar: Bar) -> int:
@@ -77,8 +80,12 @@ class RecordedFeed:
 
     def late(self, instant: int) -> tuple[tuple[str, int], ...]:
         """The symbols whose next bar was due before an instant and has not come, by how much, by symbol."""
-        late = [(symbol, instant - due) for symbol, due in self._due.items() if due < instant]
-        return tuple(sorted(late)) if late else ()
+        for due in self._due.values():
+            if due < instant:
+                break
+        else:
+            return ()
+        return tuple(sorted((symbol, instant - due) for symbol, due in self._due.items() if due < instant))
 
     def arrive(self, bar: Bar) -> int:
         """A bar came: how many were due since the symbol's bar before and did not come; zero for its first.
@@ -101,12 +108,13 @@ class RecordedFeed:
     def _settle(self, open_: int, close: int) -> None:
         """Come to the session of the index, which opens and closes then."""
         self._open, self._close = open_, close
-        self._until, self._next_close = close, _NEVER
+        self.until, self._next_close = close, _NEVER
         self.session = self._days[self._index].toordinal()
         self._regular.clear()
+        self._answers.clear()
         if self._index + 1 < len(self._days):
             later = self._days[self._index + 1]
-            self._until, self._next_close = self._calendar.session_open(later), self._calendar.session_close(later)
+            self.until, self._next_close = self._calendar.session_open(later), self._calendar.session_close(later)
 
     def _answer(self, end: int, timeframe: str, previous: int) -> tuple[int, int]:
         """Bars missing between the one before and the one that ends now, and when the next is due."""
@@ -114,7 +122,7 @@ class RecordedFeed:
         after = end + step
         if end - previous == step and previous >= self._open and after <= self._close and self._on_grid(end, timeframe):
             return 0, after
-        known = self._answers.get((previous, timeframe))
+        known = self._answers.get((previous, end, timeframe))
         if known is None:
             missing = self._calendar.missing_bars(previous, end, timeframe)
             try:
@@ -122,7 +130,7 @@ class RecordedFeed:
             except CalendarError:
                 # The calendar ends here, and with it all that could be late.
                 known = (missing, _NEVER)
-            self._answers[previous, timeframe] = known
+            self._answers[previous, end, timeframe] = known
         return known
 
     def _on_grid(self, end: int, timeframe: str) -> bool:

@@ -39,10 +39,10 @@ from mqk.engine import (
     Filled,
     Permit,
     Submit,
-    authorise,
     step,
     usable,
 )
+from mqk.engine.gate import authorise
 from mqk.market import Bar, CalendarError, calendar_of, data_sha256
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Run:
             while stop < total and stream[stop].end == end:
                 stop += 1
             group = stream[position:stop]
-            session = feed.enter(end)
+            session = feed.session if end <= feed.until else feed.enter(end)
             late = feed.late(end)
             events = [BarArrived(bar, feed.arrive(bar), session, end) for bar in group]
             if market.busy:

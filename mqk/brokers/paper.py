@@ -120,7 +120,7 @@ class PaperBroker:
     must be given under; `opening_cash` in micros; `costs` says what fills cost.
 
     Raises BrokerUnavailable when the database cannot be reached, BrokerError `account` when the account was opened with
-    other cash, PermitRefused `fenced` when a leader of a greater epoch was here.
+    other cash, `schema` when its tables cannot be made, PermitRefused `fenced` when a greater epoch was here.
     """
 
     def __init__(
@@ -138,15 +138,21 @@ class PaperBroker:
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._costs = costs
         self._latency = latency
+        self._closed = False
         self._connection: psycopg.Connection[Any] | None = None
         try:
             self._open(opening_cash, epoch, bundle)
+        except psycopg.errors.InsufficientPrivilege as error:
+            self.close()
+            help_ = "let the database's user create schemas, or create `paper_broker` for it"
+            raise BrokerError("schema", f"the paper broker cannot make its tables: {error}", help_) from error
         except BrokerError:
             self.close()
             raise
 
     def close(self) -> None:
-        """Give the connection back. The broker goes on where it was when it is used again."""
+        """End the session: it is of no more use, and the account stays as it is."""
+        self._closed = True
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -323,6 +329,8 @@ class PaperBroker:
 
         `writing`: losing the connection leaves open what became of what was asked. Otherwise it may simply be repeated.
         """
+        if self._closed:
+            raise BrokerUnavailable("closed", "the session with the paper broker is over")
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(

@@ -34,7 +34,7 @@ from mqk.engine.events import (
     event_to_json,
     instant_of,
 )
-from mqk.engine.gate import Permit, authorise
+from mqk.engine.gate import Permit
 from mqk.engine.state import EngineState
 from mqk.engine.step import step, usable
 
@@ -63,7 +63,6 @@ __all__ = [
     "RunMoved",
     "Shadowed",
     "Submit",
-    "authorise",
     "decision_json",
     "event_from_json",
     "event_to_json",

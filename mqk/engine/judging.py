@@ -85,16 +85,14 @@ def judge_feeds(state: EngineState, late: tuple[tuple[str, int], ...], effects: 
 def judge_account(state: EngineState, effects: list[Effect]) -> None:
     """Judge the account, and hold what follows.
 
-    A rule that waits for confirmation counts instants, not symbols: the same answer twice at one instant is one answer.
     Once all that a mask leads to holds, the same mask again is no news, and is not looked into.
     """
     mask = state.judge_account(state.account, state.run, state.clock, state.windows.view)
-    if mask == state.account_mask and (state.account_settled or state.now == state.account_at):
+    if mask == state.account_mask and state.account_settled:
         return
     if mask & ~state.account_mask:
         effects.append(Decided(account_decision(state), state.now))
     state.account_mask = mask
-    state.account_at = state.now
     guard = state.guards.account
     hold(state, guard, mask, effects)
     held = {latch.rule for latch in state.latches.held()}
@@ -125,7 +123,7 @@ def hold(state: EngineState, guard: Guard, mask: int, effects: list[Effect]) -> 
 def lifted(state: EngineState, latches: list[Latch], by: str, effects: list[Effect]) -> None:
     """Report latches that were let go, and what the engine may do now."""
     # What was let go may hold again at this very instant, when its reason still stands.
-    state.account_settled, state.account_at = False, -1
+    state.account_settled = False
     effects.extend(LatchLifted(latch, by, state.now) for latch in latches)
     settle(state, effects)
 

@@ -36,7 +36,6 @@ class EngineState:
 
     __slots__ = (
         "account",
-        "account_at",
         "account_bits",
         "account_mask",
         "account_settled",
@@ -128,7 +127,6 @@ class EngineState:
         self.windows = WindowCounts(guards.windows)
         # What the account and the feed guard said last, and the symbols whose last bar broke a rule that may halt.
         self.account_mask = 0
-        self.account_at = 0
         # Whether the latches say all that the mask leads to, so that the same mask again changes nothing.
         self.account_settled = True
         self.feed_mask = 0

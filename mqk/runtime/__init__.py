@@ -15,7 +15,7 @@ from mqk.runtime.errors import (
 )
 from mqk.runtime.operator import clear_run
 from mqk.runtime.paper import start_or_resume_paper_run
-from mqk.runtime.probe import NoProbe, Probe, Step
+from mqk.runtime.probe import LogProbe, Probe, Step
 from mqk.runtime.progress import Progress
 from mqk.runtime.status import RunStatus, run_status
 from mqk.runtime.summary import PaperSummary, Reconciled
@@ -24,7 +24,7 @@ __all__ = [
     "FeedError",
     "LeadLost",
     "LifecycleRefused",
-    "NoProbe",
+    "LogProbe",
     "PaperSummary",
     "Probe",
     "Progress",

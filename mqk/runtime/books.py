@@ -14,14 +14,13 @@ from mqk.quantity import format_instant
 from mqk.reconcile import Book, BookError, Difference, Kind, OrderView, Severity, clean, compare, freshness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from mqk.brokers import Broker
     from mqk.engine import EngineState
-    from mqk.orders import Order
 
-# What the broker may know more about than we do, because its next word has not reached us yet.
-_UNANSWERED = (OrderStatus.NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
+# Orders about which we asked the broker for something, and about which it may know more than has reached us.
+_ASKED = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +77,32 @@ def broker_book(broker: Broker, state: EngineState) -> Book | BookError:
         return unreadable
 
 
-def reconcile(state: EngineState, theirs: Book | BookError, *, now: int, shown: int, lag: bool) -> Reconciliation:
+def reconcile(
+    state: EngineState, theirs: Book | BookError, unsent: Collection[str], *, now: int, shown: int, lag: bool
+) -> Reconciliation:
     """Compare the engine's book with the broker's.
 
-    `shown` is the instant up to which the broker has been shown the market at least, `now` the one up to which it may
-    have been (both in epoch microseconds). Orders that the broker has not answered may be further there than here;
-    with `lag` every working order may, since messages may be waiting that nobody has taken in yet.
+    `unsent` are the orders that the broker need not have, because they wait in the outbox or came to nothing; it must
+    have every other one that is at work. `shown` is the instant up to which the broker has been shown the market at
+    least, `now` the one up to which it may have been (both in epoch microseconds). Orders that we asked something about
+    may be further there than here; with `lag` every order may, since messages may be waiting that nobody has taken in.
     """
-    working = state.working.values()
     if isinstance(theirs, BookError):
         unreadable = Difference(Kind.UNREADABLE, "book", "a book", theirs.message, Severity.HALT)
-        return Reconciliation(now, (unreadable,), len(working), len(state.ledger.positions))
+        return Reconciliation(now, (unreadable,), len(state.working), len(state.ledger.positions))
+    there = theirs.orders
+    ours = {key: order for key, order in state.working.items() if key in there or key not in unsent}
     # An order that is over here and alive there is a difference, and not an unknown order.
-    alive = [order for key in theirs.orders if (order := state.orders.get(key)) is not None]
-    local = local_book(state, now, alive)
-    in_flight = {o.client_order_id for o in working if lag or o.status in _UNANSWERED}
+    ours.update({key: state.orders[key] for key in there if key in state.orders})
+    local = Book(
+        {key: OrderView(o.symbol, o.side, o.qty, o.filled, o.status) for key, o in ours.items()},
+        {symbol: position.qty for symbol, position in state.ledger.positions.items()},
+        state.ledger.cash,
+        now,
+    )
+    in_flight = {key for key, order in ours.items() if key in there and (lag or order.status in _ASKED)}
     differences = compare(local, theirs, engine=state.engine, in_flight=in_flight)
     stale = freshness(theirs, now=now, max_age=now - shown, last=shown)
     if stale is not None:
         differences = (*differences, stale)
     return Reconciliation(now, differences, len(local.orders), len(local.positions))
-
-
-def local_book(state: EngineState, as_of: int, also: Iterable[Order] = ()) -> Book:
-    """What the engine believes: the orders that may still trade, and those asked for; what it holds; its cash."""
-    return Book(
-        {order.client_order_id: _view(order) for order in (*state.working.values(), *also)},
-        {symbol: position.qty for symbol, position in state.ledger.positions.items()},
-        state.ledger.cash,
-        as_of,
-    )
-
-
-def _view(order: Order) -> OrderView:
-    return OrderView(order.symbol, order.side, order.qty, order.filled, order.status)

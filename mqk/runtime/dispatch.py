@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
-from mqk.engine import Cancelled, EngineError, Permit, Rejected, authorise
+from mqk.engine import Cancelled, EngineError, Permit, Rejected
+from mqk.engine.gate import authorise
 from mqk.orders import Order, OrderStatus, OrderType, Side
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted

@@ -103,7 +103,7 @@ class Jobs:
                 self._ended.set()
             elif self._on_progress is not None:
                 self._on_progress(self._loop.progress)
-            if time.monotonic() >= until:
+            if self._loop.waits or time.monotonic() >= until:
                 return
 
     def _beat(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.brokers import BrokerUnavailable
-from mqk.engine import Cancel, EngineError, Filled, Refused, Submit
+from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected, Submit
 from mqk.runtime import lifecycle
 from mqk.runtime.books import broker_book, reconcile
 from mqk.runtime.desk import ACTOR, events_of, receive
@@ -18,10 +18,10 @@ from mqk.runtime.errors import LeadLost, RunHalted
 from mqk.runtime.probe import Step
 from mqk.runtime.progress import Progress
 from mqk.runtime.turn import turn
-from mqk.store import inbox, runs
+from mqk.store import inbox, outbox, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -62,6 +62,11 @@ class Loop:
         """Whether the feed has been played to its end, and everything sent that waited."""
         return self.position == len(self._feed) and not self._dispatcher.waiting
 
+    @property
+    def waits(self) -> bool:
+        """Whether the broker is out of reach, and trying again at once is of no use."""
+        return self._away_since is not None
+
     def tick(self) -> bool:
         """Play one instant; False when nothing is left to play. Waits for the broker when it is out of reach.
 
@@ -81,13 +86,18 @@ class Loop:
             self._halt(str(halted), messages)
         return True
 
-    def reconcile(self, *, lag: bool = True) -> Reconciliation:
+    def reconcile(self) -> Reconciliation:
         """Compare the books now, outside a turn, and audit what was found. Raises BrokerUnavailable."""
         desk = self._desk
         shown = self._feed.ends[self.position - 1] if self.position else 0
         now = self._feed.ends[min(self.position, len(self._feed) - 1)]
-        found = reconcile(desk.state, broker_book(desk.broker, desk.state), now=now, shown=shown, lag=lag)
+        theirs = broker_book(desk.broker, desk.state)
         with desk.leading(running=False) as conn:
+            unsent = {row.client_order_id for row in outbox.unresolved(conn, desk.run_id) if row.status == "PENDING"}
+            # Nor need the broker have what it has rejected, or never got, and the engine has not heard of yet.
+            told = events_of(inbox.unapplied(conn, desk.run_id))
+            unsent |= {event.client_order_id for event in told if isinstance(event, Rejected | Cancelled)}
+            found = reconcile(desk.state, theirs, unsent, now=now, shown=shown, lag=True)
             desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
             desk.journal.seal(conn)
         desk.probe.passed(Step.RECONCILED, "clean" if found.clean else found.reason)
@@ -119,7 +129,8 @@ class Loop:
         self._away_since = None
         with desk.leading() as conn:
             told, effects = self._take_in(conn, instant, messages)
-            found = None if theirs is None else self._compare(conn, theirs, instant.at)
+            placed = {effect.order.client_order_id for effect in effects if isinstance(effect, Submit)}
+            found = None if theirs is None else self._compare(conn, theirs, placed, instant.at)
             desk.journal.seal(conn)
             position = instant.position
             if not runs.advance_feed(conn, desk.run_id, epoch=desk.lead.epoch, expected=position, to=position + 1):
@@ -153,10 +164,10 @@ class Loop:
         desk.journal.keep(conn, instant.position, effects)
         return told, effects
 
-    def _compare(self, conn: Connection, theirs: Book | BookError, now: int) -> Reconciliation:
+    def _compare(self, conn: Connection, theirs: Book | BookError, unsent: Collection[str], now: int) -> Reconciliation:
         """Compare the books within the turn; what must stop the run stops it in the same transaction."""
         desk = self._desk
-        found = reconcile(desk.state, theirs, now=now, shown=now, lag=False)
+        found = reconcile(desk.state, theirs, unsent, now=now, shown=now, lag=False)
         self._reconciled_at = now
         desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
         if not found.clean:

@@ -17,7 +17,7 @@ from mqk.runtime import lifecycle
 from mqk.runtime.clock import SystemClock
 from mqk.runtime.errors import LifecycleRefused
 from mqk.runtime.feed import Feed
-from mqk.runtime.probe import NoProbe
+from mqk.runtime.probe import LogProbe
 from mqk.runtime.selection import MODE
 from mqk.runtime.session import Plan, Session
 from mqk.store import DatabaseUnavailable
@@ -99,7 +99,7 @@ def start_or_resume_paper_run(
         on_progress=on_progress,
         actor=actor,
         wall=wall or SystemClock(),
-        probe=probe or NoProbe(),
+        probe=probe or LogProbe(),
         open_broker=open_broker,
         host=host,
     )

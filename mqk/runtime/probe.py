@@ -5,8 +5,9 @@ A probe sees; it decides nothing. What it raises ends the run where it stands, a
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @unique
@@ -47,8 +48,25 @@ class Probe(Protocol):
         """A step was passed. Called from the thread that does the work."""
 
 
-class NoProbe:
-    """Watches nothing."""
+# What somebody who looks after runs wants to read; all other steps are for those who look for a fault.
+_NEWS: Final = {
+    Step.RUN_CREATED: logging.INFO,
+    Step.RUN_FOUND: logging.INFO,
+    Step.RUN_MOVED: logging.INFO,
+    Step.OUTBOX_SETTLED: logging.INFO,
+    Step.ORDER_FAILED: logging.INFO,
+    Step.BROKER_AWAITED: logging.WARNING,
+    Step.RUN_HALTED: logging.WARNING,
+    Step.RUN_ENDED: logging.INFO,
+}
+
+
+class LogProbe:
+    """Writes the steps to the log `mqk.runtime`."""
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger("mqk.runtime")
 
     def passed(self, step: Step, detail: str = "") -> None:
-        """Look away."""
+        """Log the step: as news when it is some, otherwise for debugging."""
+        self._log.log(_NEWS.get(step, logging.DEBUG), "%s %s", step.value, detail)

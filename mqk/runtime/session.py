@@ -13,6 +13,7 @@ from uuid import UUID
 
 from mqk.brokers import BrokerError
 from mqk.engine import EngineState
+from mqk.market import CalendarError
 from mqk.runtime import lifecycle
 from mqk.runtime.desk import Desk, MarketBroker
 from mqk.runtime.dispatch import Dispatcher
@@ -25,6 +26,7 @@ from mqk.runtime.recovery import Recovered, recover
 from mqk.runtime.selection import ACTIVE, MODE, choose
 from mqk.runtime.summary import PaperSummary, summarise
 from mqk.store import StoreError, runs
+from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -76,7 +78,7 @@ class Session:
         plan.probe.passed(Step.LEAD_TAKEN, str(lead.epoch))
         try:
             summary = self._lead(lead)
-        except (RunError, BrokerError, StoreError, KeyboardInterrupt):
+        except (RunError, BrokerError, StoreError, StrategyError, CalendarError, KeyboardInterrupt):
             lead.give_up(self._database, plan.wall)
             raise
         lead.give_up(self._database, plan.wall)

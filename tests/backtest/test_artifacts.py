@@ -171,3 +171,22 @@ def test_a_run_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path, mon
         write_artifacts(out, {"manifest.json": b"{}", "orders.csv": b""})
     assert (out / "manifest.json").read_bytes() == b'{"kind": "mqk backtest"}'
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_earlier_run_comes_back_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    write_artifacts(out, {"manifest.json": b'{"kind": "mqk backtest"}'})
+    moved = Path.rename
+
+    def stuck(self: Path, target: Path) -> Path:
+        if "writing" in self.name:
+            raise OSError("device gone")
+        return moved(self, target)
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    with pytest.raises(OSError, match="device gone"):
+        write_artifacts(out, {"manifest.json": b"{}"})
+    assert (out / "manifest.json").read_bytes() == b'{"kind": "mqk backtest"}'
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

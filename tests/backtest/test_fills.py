@@ -9,7 +9,8 @@ from datetime import date
 import pytest
 
 from mqk.backtest import BacktestError, SimulatedMarket, run_backtest
-from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Permit, Rejected, authorise
+from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Permit, Rejected
+from mqk.engine.gate import authorise
 from mqk.market import Bar, calendar_of
 from mqk.orders import CostModel, Order, OrderType, Side
 from mqk.policy import LatencyBars

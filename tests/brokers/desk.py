@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mqk.brokers import PaperBroker
 from mqk.brokers.paper import Latency
-from mqk.engine import BarArrived, EngineState, Permit, Submit, authorise, step
+from mqk.engine import BarArrived, EngineState, Permit, Submit, step
+from mqk.engine.gate import authorise
 from mqk.orders import Order
 from tests.runtime.world import desk_bars, desk_guards
 

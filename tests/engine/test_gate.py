@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from mqk.engine import EngineError, KillSwitch, Permit, authorise
+from mqk.engine import EngineError, KillSwitch, Permit
+from mqk.engine.gate import authorise
 from mqk.guards import Decision, compile_bundle
 from mqk.orders import Order, Side
 from mqk.policy import Span, Text

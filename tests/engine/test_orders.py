@@ -317,6 +317,7 @@ def test_the_views_say_what_the_books_say(moves: list[tuple[str, str, int, int]]
             buy = sum(o.leaves for o in working if o.symbol == line.symbol and o.side is Side.BUY)
             sell = sum(o.leaves for o in working if o.symbol == line.symbol and o.side is Side.SELL)
             assert (line.qty, line.working_buy, line.working_sell) == (state.ledger.qty(line.symbol), buy, sell)
+            assert line.price == state.ledger.last_mark(line.symbol)
             assert line.exposure == max(abs(line.qty + buy), abs(line.qty - sell)) * (line.price or 0)
             total += line.exposure
         assert account.gross_exposure == total

@@ -36,7 +36,12 @@ def test_the_differences_do_not_depend_on_the_order_of_entries(
     local: Book, broker: Book, in_flight: frozenset[str]
 ) -> None:
     def turned(book: Book) -> Book:
-        return Book(dict(reversed(book.orders.items())), dict(reversed(book.positions.items())), book.cash, book.as_of)
+        return Book(
+            dict(reversed(list(book.orders.items()))),
+            dict(reversed(list(book.positions.items()))),
+            book.cash,
+            book.as_of,
+        )
 
     found = compare(local, broker, engine="MAIN", in_flight=in_flight)
     assert found == compare(turned(local), turned(broker), engine="MAIN", in_flight=in_flight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,26 @@ def test_a_paper_run_comes_to_what_the_backtest_comes_to(
     assert paper.denied_by_rule == backtest.denied_by_rule
     assert paper.final_equity == backtest.final_equity_micros
     assert paper.posture == backtest.posture == "HALTED", "the bars are meant to end in a halted engine"
+    assert paper.reconcile.clean
+
+
+def test_bars_that_the_policy_refuses_trade_nothing_here_or_there(player: Player) -> None:
+    bars = list(desk_bars(60, seed=4))
+    bars[60] = replace(bars[60], complete=False)
+    bars[90] = replace(bars[90], high=bars[90].high * 2, close=bars[90].close * 2)
+    bars[120] = replace(bars[120], low=bars[120].high + 1)
+    bars.append(replace(bars[150], open=bars[150].open + 10_000))
+    del bars[200]
+    player.bars = bars
+    paper, backtest = player.play(), run_backtest(player.guards, bars)
+    assert (paper.orders + paper.withdrawn, paper.fills, paper.denied_by_rule, paper.final_equity) == (
+        backtest.orders,
+        backtest.fills,
+        backtest.denied_by_rule,
+        backtest.final_equity_micros,
+    )
+    assert backtest.bars_rejected >= 4
+    assert paper.posture == backtest.posture == "HALTED"
     assert paper.reconcile.clean
 
 

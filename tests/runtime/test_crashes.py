@@ -62,7 +62,7 @@ def test_a_crash_at_any_step_changes_nothing(
 crashes = st.tuples(st.sampled_from([step for step in Step if step not in ENDS]), st.integers(1, 12))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=st.lists(crashes, min_size=2, max_size=6))
 def test_no_schedule_of_crashes_changes_anything(
     new_database: Callable[[], str], undisturbed: Undisturbed, schedule: list[tuple[Step, int]]

@@ -198,7 +198,10 @@ def test_who_lost_the_lead_writes_nothing_more_and_leaves_the_run_to_the_next(pl
 def test_a_lease_that_expired_without_an_heir_halts_the_run(player: Player) -> None:
     def freeze() -> None:
         player.wall.pass_(3_600)
-        threading.Event().wait(0.3)  # long enough for a heartbeat to find out
+        for _ in range(1_000):
+            if run_status(player.url, run_id=RUN)[0].state == "HALTED":  # by the heartbeat, or the deadman
+                return
+            threading.Event().wait(0.02)
 
     summary = player.play(At(Step.TICK_DONE, freeze, 5))  # type: ignore[arg-type]
     assert summary.state == "HALTED"
@@ -256,7 +259,7 @@ def test_an_interrupted_run_is_stopped_and_goes_on_as_if_nothing_had_been(
     player: Player, undisturbed: Undisturbed
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        player.play(At(Step.TICK_DONE, lambda: os.kill(os.getpid(), signal.SIGINT), 5), pace=20_000)  # type: ignore[arg-type]
+        player.play(At(Step.TICK_DONE, lambda: os.kill(os.getpid(), signal.SIGINT), 5), pace=100_000)  # type: ignore[arg-type]
     (status,) = run_status(player.url)
     assert (status.state, status.leader) == ("STOPPED", None)
     assert 5 <= status.position < MINUTES

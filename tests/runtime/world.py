@@ -45,6 +45,17 @@ def desk_bars(minutes: int = 60, *, seed: int = 1) -> tuple[Bar, ...]:
             close = opening + chance.randint(-60, 60)
             high, low = max(opening, close) + chance.randint(0, 15), min(opening, close) - chance.randint(0, 15)
             closes[symbol] = close
-            prices = (price * CENT for price in (opening, high, low, close))
-            bars.append(Bar(symbol, T0 + (minute + 1) * MINUTE, *prices, 1_000, complete=True, timeframe="1m"))
+            bars.append(
+                Bar(
+                    symbol=symbol,
+                    end=T0 + (minute + 1) * MINUTE,
+                    open=opening * CENT,
+                    high=high * CENT,
+                    low=low * CENT,
+                    close=close * CENT,
+                    volume=1_000,
+                    complete=True,
+                    timeframe="1m",
+                )
+            )
     return tuple(bars)
