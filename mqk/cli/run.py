@@ -15,12 +15,11 @@ from mqk.cli import paper as paper_run
 from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, load_bars
 from mqk.cli.bound import bind
 from mqk.cli.database import existing_url, reading, ready_url
-from mqk.cli.exits import Exit
-from mqk.cli.moves import HALT, move_run
+from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, say, table
 from mqk.quantity import QuantityError, format_duration, format_instant, parse_duration
-from mqk.runtime import RunStatus, run_status
+from mqk.runtime import RunStatus, move_run, run_status
 from mqk.store import decisions
 
 app = typer.Typer(
@@ -36,6 +35,7 @@ def _micros(text: str) -> int:
 
 
 _SHOWN: Final = 3
+_HALT: Final = "halt"
 
 RunArgument = Annotated[UUID, typer.Argument(metavar="RUN_ID", help="The run.", parser=UUID)]
 ActorOption = Annotated[
@@ -139,7 +139,7 @@ def halt(
     data_dir: DataDirOption = DATA_DIR,
 ) -> None:
     """Halt a run; nothing of its engine starts before it is cleared. Exit 3 when its lifecycle refuses."""
-    _move(run_id, HALT, reason, role, actor, None, policies, data_dir)
+    _move(run_id, _HALT, reason, role, actor, None, policies, data_dir)
 
 
 @app.command()
@@ -170,8 +170,12 @@ def _move(
     url = existing_url(data_dir)
     (run,) = run_status(url, run_id=run_id)
     bound = bind(policies, run.engine)
+    # Halting is for when something is wrong, which may be the policies; the database knows the run's own edges.
+    if event != _HALT and run.bundle != bound.bundle.sha256:
+        found = f"run `{run_id}` is bound to policies {run.bundle[:12]}, not {bound.bundle.sha256[:12]}"
+        raise Failure(found, "give the policies it was begun with by `--policies`")
     who = actor or paper_run.whoami()
-    state = move_run(url, bound, run_id, event, actor=who, role=role, reason=reason, confirmation=confirm)
+    state = move_run(url, bound.guards, run_id, event, actor=who, role=role, reason=reason, confirmation=confirm)
     say(f"run {run_id} is {state}")
 
 

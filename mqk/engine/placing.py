@@ -145,8 +145,10 @@ def pull_entries(state: EngineState, reason: str, effects: list[Effect]) -> None
 
 def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: list[Effect]) -> None:
     for order in orders:
-        if order.status is OrderStatus.PENDING_CANCEL:
+        if order.status is OrderStatus.PENDING_CANCEL or state.cancel_asked.get(order.client_order_id) == state.now:
+            # Asked already, or refused at this very instant: asking again would only be refused again, without end.
             continue
+        state.cancel_asked[order.client_order_id] = state.now
         # A cancel may be refused and asked for again, so that the request is named by what the order has been through.
         state.put(apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
         effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))

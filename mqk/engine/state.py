@@ -42,6 +42,7 @@ class EngineState:
         "bad_bars",
         "bar",
         "bundle_sha256",
+        "cancel_asked",
         "clock",
         "context",
         "costs",
@@ -116,6 +117,8 @@ class EngineState:
         self.orders: dict[str, Order] = {}
         self.working: dict[str, Order] = {}
         self.worst_prices: dict[str, int] = {}
+        # When an order was last asked to be cancelled, while it may still fill.
+        self.cancel_asked: dict[str, int] = {}
         # The side and the rules of each symbol's last intent, when it was refused.
         self.refused: dict[str, tuple[Side, int]] = {}
         self.sequence = 0
@@ -200,6 +203,7 @@ class EngineState:
         self.orders[order.client_order_id] = order
         if order.status.is_final:
             self.working.pop(order.client_order_id, None)
+            self.cancel_asked.pop(order.client_order_id, None)
         else:
             self.working[order.client_order_id] = order
         self.account.working_orders = len(self.working)
@@ -231,6 +235,7 @@ class EngineState:
             ],
             "latches": [[x.rule, x.outcome, x.since, x.until, x.by] for x in self.latches.held()],
             "windows": self.windows.contents(),
+            "cancels": sorted(self.cancel_asked.items()),
             "sequence": self.sequence,
             "session": self.session,
             "now": self.now,

@@ -1,4 +1,4 @@
-"""What a person does to a run from outside: letting go of a halt, once its reason is understood.
+"""What a person does to a run from outside: stopping it, halting it, letting go of a halt.
 
 What lives here: single moves with who made them and why. What does not: judging them (lifecycle.py).
 """
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from mqk.runtime.clock import WallClock
 
 
-def clear_run(
+def move_run(
     url: str,
     guards: GuardSet,
     run_id: UUID,
+    event: str,
     *,
     actor: str,
     role: str,
@@ -33,7 +34,7 @@ def clear_run(
     confirmation: str | None = None,
     wall: WallClock | None = None,
 ) -> str:
-    """Move a halted run to where `clear` leads, which is no permission to trade; returns that state.
+    """Make a move of the run's lifecycle (`stop`, `halt`, `clear`); returns the state it leads to.
 
     The policy says who may do it (`role`) and what has to be typed (`confirmation`). Raises LifecycleRefused with every
     reason, DatabaseUnavailable.
@@ -50,7 +51,7 @@ def clear_run(
                 conn,
                 guards,
                 run,
-                "clear",
+                event,
                 judged_by=lifecycle.facts(run, now, None, None),
                 actor=actor,
                 role=role,

@@ -25,8 +25,8 @@ from mqk.runtime import (
     Progress,
     ReplayDiffers,
     Step,
-    clear_run,
     lifecycle,
+    move_run,
     run_status,
 )
 from mqk.runtime.leader import lives, this_process
@@ -127,10 +127,11 @@ def test_a_halted_run_blocks_its_engine_until_the_right_person_clears_it(player:
         player.play(run_id=None)
 
     def clear(role: str, confirmation: str | None) -> str:
-        return clear_run(
+        return move_run(
             player.url,
             player.guards,
             RUN,
+            "clear",
             actor="carol",
             role=role,
             reason="it was the toaster",
