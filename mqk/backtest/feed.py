@@ -11,6 +11,7 @@ from mqk.market import TIMEFRAMES, CalendarError
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
     from mqk.market import Bar, Calendar
@@ -19,7 +20,7 @@ _NEVER: Final = INT64_MAX
 
 
 class RecordedFeed:
-    """What the calendar says about a stream of bars that comes in order of their ends.
+    """What the calendar says about a stream of bars, all known beforehand, that comes in order of their ends.
 
     `session` is the ordinal of the session of the instant that was entered last, and lasts up to and with `until`.
     """
@@ -32,6 +33,7 @@ class RecordedFeed:
         "_due",
         "_ends",
         "_index",
+        "_last",
         "_next_close",
         "_open",
         "_places",
@@ -40,8 +42,10 @@ class RecordedFeed:
         "until",
     )
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar, bars: Iterable[Bar] = ()) -> None:
         self._calendar = calendar
+        # By symbol: when its recording ends. After that nothing is due: it is over, not silent.
+        self._last = {bar.symbol: bar.end for bar in bars}
         # The sessions from the first instant on; the one we are in: its open and close, and what comes after it.
         self._days: tuple[date, ...] = ()
         self._index = 0
@@ -102,7 +106,10 @@ class RecordedFeed:
         if bar.complete and end >= previous:
             self._ends[symbol] = end
             self._places[symbol] = self._index
-            self._due[symbol] = due
+            if end < self._last.get(symbol, _NEVER):
+                self._due[symbol] = due
+            else:
+                self._due.pop(symbol, None)
         return missing
 
     def _settle(self, open_: int, close: int) -> None:

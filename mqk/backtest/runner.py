@@ -40,7 +40,6 @@ from mqk.engine import (
     Permit,
     Submit,
     step,
-    usable,
 )
 from mqk.engine.gate import authorise
 from mqk.market import Bar, CalendarError, calendar_of, data_sha256
@@ -85,7 +84,7 @@ def run_backtest(
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", host=host)
     record = Recorder()
-    run = _Run(guards, state, record)
+    run = _Run(guards, state, record, stream)
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
     try:
         with _no_garbage_collection():
@@ -114,11 +113,11 @@ def run_backtest(
 class _Run:
     """One run: the engine, the market it trades on, and the record of both."""
 
-    def __init__(self, guards: GuardSet, state: EngineState, record: Recorder) -> None:
+    def __init__(self, guards: GuardSet, state: EngineState, record: Recorder, stream: Sequence[Bar]) -> None:
         bundle = guards.bundle
         self._state = state
         self._record = record
-        self._feed = RecordedFeed(calendar_of(bundle.calendar))
+        self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
         self._market = SimulatedMarket(state.costs, bundle.execution.latency_bars, epoch=_EPOCH, bundle=bundle.sha256)
 
     def play(self, stream: Sequence[Bar], on_progress: Progress | None) -> None:
@@ -138,7 +137,8 @@ class _Run:
             group = stream[position:stop]
             session = feed.session if end <= feed.until else feed.enter(end)
             late = feed.late(end)
-            events = [BarArrived(bar, feed.arrive(bar), session, end) for bar in group]
+            last = len(group) - 1
+            events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
             if market.busy:
                 self._open(events, session)
             if late or was_late:
@@ -164,7 +164,7 @@ class _Run:
         self._record.close(self._state.now)
 
     def _open(self, events: Sequence[BarArrived], session: int) -> None:
-        """What rests at the market when these bars open. A bar that the policy refuses trades nothing.
+        """What rests at the market when these bars open, whatever the policy will make of the whole bar later.
 
         All fills of the instant are made before any is told, so that an order born of one cannot fill at the same open.
         """
@@ -172,7 +172,7 @@ class _Run:
         answers: list[Event] = []
         for event in events:
             bar = event.bar
-            if market.rests(bar.symbol) and _trades(bar) and usable(state, event):
+            if market.rests(bar.symbol) and _trades(bar):
                 at = max(feed.start(bar), state.now)
                 if session != state.session:
                     # The session begins before its first fill: what happened overnight is the new day's.

@@ -19,7 +19,7 @@ from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, say, table
 from mqk.quantity import QuantityError, format_duration, format_instant, parse_duration
-from mqk.runtime import RunStatus, move_run, run_status
+from mqk.runtime import RunStatus, halt_run, move_run, run_status
 from mqk.store import decisions
 
 app = typer.Typer(
@@ -35,7 +35,6 @@ def _micros(text: str) -> int:
 
 
 _SHOWN: Final = 3
-_HALT: Final = "halt"
 
 RunArgument = Annotated[UUID, typer.Argument(metavar="RUN_ID", help="The run.", parser=UUID)]
 ActorOption = Annotated[
@@ -135,11 +134,13 @@ def halt(
     *,
     role: RoleOption = "operator",
     actor: ActorOption = None,
-    policies: PoliciesOption = None,
     data_dir: DataDirOption = DATA_DIR,
 ) -> None:
-    """Halt a run; nothing of its engine starts before it is cleared. Exit 3 when its lifecycle refuses."""
-    _move(run_id, _HALT, reason, role, actor, None, policies, data_dir)
+    """Halt a run, whatever state the policies are in; nothing of its engine starts before it is cleared."""
+    url = existing_url(data_dir)
+    run_status(url, run_id=run_id)
+    halt_run(url, run_id, actor=actor or paper_run.whoami(), role=role, reason=reason)
+    say(f"run {run_id} is HALTED")
 
 
 @app.command()
@@ -170,8 +171,7 @@ def _move(
     url = existing_url(data_dir)
     (run,) = run_status(url, run_id=run_id)
     bound = bind(policies, run.engine)
-    # Halting is for when something is wrong, which may be the policies; the database knows the run's own edges.
-    if event != _HALT and run.bundle != bound.bundle.sha256:
+    if run.bundle != bound.bundle.sha256:
         found = f"run `{run_id}` is bound to policies {run.bundle[:12]}, not {bound.bundle.sha256[:12]}"
         raise Failure(found, "give the policies it was begun with by `--policies`")
     who = actor or paper_run.whoami()

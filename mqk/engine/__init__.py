@@ -36,7 +36,7 @@ from mqk.engine.events import (
 )
 from mqk.engine.gate import Permit
 from mqk.engine.state import EngineState
-from mqk.engine.step import step, usable
+from mqk.engine.step import step
 
 __all__ = [
     "Accepted",
@@ -68,5 +68,4 @@ __all__ = [
     "event_to_json",
     "instant_of",
     "step",
-    "usable",
 ]

@@ -28,6 +28,7 @@ class BarArrived(NamedTuple):
     session: int
     now: int
     other_close: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

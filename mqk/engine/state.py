@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mqk.guards import Guard, GuardSet
+    from mqk.market import Bar
 
 
 class EngineState:
@@ -39,6 +40,7 @@ class EngineState:
         "account_bits",
         "account_mask",
         "account_settled",
+        "arrived",
         "bad_bars",
         "bar",
         "bundle_sha256",
@@ -134,6 +136,8 @@ class EngineState:
         self.account_settled = True
         self.feed_mask = 0
         self.bad_bars: dict[str, int] = {}
+        # The bars of this instant that were taken in, while more of them are to come.
+        self.arrived: list[tuple[Line, Bar]] = []
         self.context = Context(capital, self.lines)
 
         self.order, self.position, self.market = views.Order(), views.Position(), views.Market()
@@ -161,12 +165,15 @@ class EngineState:
         return line
 
     def mark(self, line: Line, price: int) -> None:
-        """Value a symbol at a price from now on. Raises LedgerError, and changes nothing, when it cannot be."""
+        """Value a symbol at a price from now on. Raises LedgerError, and changes nothing, when it cannot be.
+
+        The peak is left alone: other symbols may still be at the prices of the instant before.
+        """
         self.ledger.mark(line.symbol, price)
         line.price = price
         if line.qty or line.working_buy or line.working_sell:
             self.expose(line)
-            self.value()
+            self.account.equity = self.ledger.equity()
 
     def value(self) -> None:
         """Bring equity and its peak up to date."""

@@ -82,25 +82,17 @@ def step(state: EngineState, event: Event) -> list[Effect]:
     return effects
 
 
-def usable(state: EngineState, event: BarArrived) -> bool:
-    """Whether `step` would use this bar rather than reject it. Changes nothing but the views.
-
-    A simulated market asks, because nothing trades at a price that nobody believes.
-    """
-    clock, bar = state.clock, event.bar
-    before = clock.now
-    clock.now = max(before, event.now)
-    line = state.lines.get(bar.symbol)
-    refused = judge_bar(state, event, line) & state.reject_bits
-    clock.now = before
-    return not refused and (line is None or _flaw(line, bar, max(before, event.now)) is None)
-
-
 def _on_bar(state: EngineState, event: BarArrived, effects: list[Effect]) -> None:
-    """A bar: judged, its session begun, its price taken in, the account judged, the strategy asked."""
-    bar = event.bar
+    """A bar: judged, its session begun, its price taken in; with the last bar of an instant, what follows from all."""
     if event.now > state.now:
         _tell_time(state, event.now)
+    _take_in(state, event, effects)
+    if not event.more:
+        _conclude(state, effects)
+
+
+def _take_in(state: EngineState, event: BarArrived, effects: list[Effect]) -> None:
+    bar = event.bar
     line = state.lines.get(bar.symbol)
     mask = judge_bar(state, event, line)
     if (
@@ -115,7 +107,6 @@ def _on_bar(state: EngineState, event: BarArrived, effects: list[Effect]) -> Non
     elif state.bad_bars:
         hold_bar(state, bar.symbol, 0, effects)
     if line is None:
-        _restrain(state, effects)
         return
     if event.session != state.session:
         _enter(state, event.session, effects)
@@ -127,12 +118,27 @@ def _on_bar(state: EngineState, event: BarArrived, effects: list[Effect]) -> Non
         effects.append(BarRejected(bar, state.now, fault.message))
         return
     line.window.push(bar)
+    state.arrived.append((line, bar))
+
+
+def _conclude(state: EngineState, effects: list[Effect]) -> None:
+    """The instant's prices are all in: the account is judged on them, once, and then the strategies are asked.
+
+    Judged in between, an account would be valued half at new prices and half at old ones, in the order of names.
+    """
+    arrived = state.arrived
+    if not arrived:
+        _restrain(state, effects)
+        return
+    state.arrived = []
+    state.value()
     judge_account(state, effects)
     if state.run.posture != "NORMAL" or state.run.killed:
         _restrain(state, effects)
         if state.flattening:
             return
-    _ask(state, line, bar, effects)
+    for line, bar in arrived:
+        _ask(state, line, bar, effects)
 
 
 def _flaw(line: Line, bar: Bar, now: int) -> str | None:

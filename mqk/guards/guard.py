@@ -271,6 +271,6 @@ def _blocking(point: Point) -> tuple[str, ...]:
         Point.ORDER: ("deny",),
         Point.ACCOUNT: ("halt",),
         Point.BAR: ("reject",),
-        Point.FEED: ("reject",),
+        Point.FEED: ("halt",),
         Point.TRANSITION: ("refuse",),
     }[point]

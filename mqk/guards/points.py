@@ -42,7 +42,7 @@ LADDERS: dict[Point, tuple[str, ...]] = {
     Point.ORDER: (ALLOW, WARN, "deny"),
     Point.ACCOUNT: (ALLOW, WARN, "reduce_only", "halt", "flatten", "disarm"),
     Point.BAR: (ALLOW, WARN, "reject", "halt", "disarm"),
-    Point.FEED: (ALLOW, WARN, "reject", "halt", "disarm"),
+    Point.FEED: (ALLOW, WARN, "halt", "disarm"),
     Point.TRANSITION: (ALLOW, WARN, "refuse"),
 }
 

@@ -13,7 +13,7 @@ from mqk.runtime.errors import (
     RunHalted,
     RunStopped,
 )
-from mqk.runtime.operator import move_run
+from mqk.runtime.operator import halt_run, move_run
 from mqk.runtime.paper import start_or_resume_paper_run
 from mqk.runtime.probe import LogProbe, Probe, Step
 from mqk.runtime.progress import Progress
@@ -37,6 +37,7 @@ __all__ = [
     "Step",
     "SystemClock",
     "WallClock",
+    "halt_run",
     "move_run",
     "run_status",
     "start_or_resume_paper_run",

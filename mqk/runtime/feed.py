@@ -11,14 +11,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from mqk.backtest import RecordedFeed
-from mqk.engine import BarArrived, ClockTicked, usable
+from mqk.engine import BarArrived, ClockTicked
 from mqk.market import calendar_of, data_sha256
 from mqk.runtime.errors import FeedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mqk.engine import EngineState, Event
+    from mqk.engine import Event
     from mqk.market import Bar
     from mqk.policy import Bundle
 
@@ -41,12 +41,11 @@ class Instant:
     closing: tuple[Event, ...]
     """What comes once all is told that happened in between: silent feeds, then the bars themselves."""
 
-    def tradable(self, state: EngineState) -> list[tuple[Bar, int]]:
-        """The bars at whose open orders may trade: not those that the policy refuses. Changes nothing."""
-        arrived = {event.bar: event for event in self.closing if isinstance(event, BarArrived)}
+    def tradable(self) -> list[tuple[Bar, int]]:
+        """The bars at whose open orders trade, whatever the policy will make of the whole bar later."""
         found: dict[str, tuple[Bar, int]] = {}
         for bar, opened in self.opens:
-            if bar.symbol not in found and _trades(bar) and usable(state, arrived[bar]):
+            if bar.symbol not in found and _trades(bar):
                 found[bar.symbol] = (bar, opened)
         return list(found.values())
 
@@ -79,7 +78,7 @@ class Feed:
 
     def instants(self) -> Iterator[Instant]:
         """Every instant from the first, in order. Raises CalendarError outside the days that the calendar knows."""
-        recorded = RecordedFeed(self._calendar)
+        recorded = RecordedFeed(self._calendar, self._bars)
         was_late, last_session, last_at = False, None, 0
         stops = [*self._starts[1:], len(self._bars)]
         for position, (start, stop) in enumerate(zip(self._starts, stops, strict=True)):
@@ -87,7 +86,10 @@ class Feed:
             at = group[0].end
             session = recorded.enter(at)
             late = recorded.late(at)
-            arrived = [BarArrived(bar, recorded.arrive(bar), session, at) for bar in group]
+            last = len(group) - 1
+            arrived = [
+                BarArrived(bar, recorded.arrive(bar), session, at, None, i < last) for i, bar in enumerate(group)
+            ]
             opens = tuple((bar, max(recorded.start(bar), last_at)) for bar in group)
             opening: tuple[Event, ...] = ()
             if session != last_session:

@@ -124,13 +124,15 @@ def move(
     return verdict.to_state
 
 
-def halt(conn: Connection, run: Run, *, actor: str, reason: str, wall: int, market: int) -> bool:
+def halt(
+    conn: Connection, run: Run, *, actor: str, reason: str, wall: int, market: int | None, role: str = "runtime"
+) -> bool:
     """Halt a run because it must stop: a halt is not weighed, only recorded. False when it had moved on by itself.
 
     Raises LifecycleRefused when the policy that binds the run declares no way to halt from where it is.
     """
     try:
-        _transit(conn, run, "halt", "HALTED", actor=actor, role="runtime", reason=reason, wall=wall, market=market)
+        _transit(conn, run, "halt", "HALTED", actor=actor, role=role, reason=reason, wall=wall, market=market)
     except _MovedOn:
         return False
     return True

@@ -19,6 +19,7 @@ from mqk.runtime.probe import Step
 from mqk.runtime.progress import Progress
 from mqk.runtime.turn import turn
 from mqk.store import inbox, outbox, runs
+from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -82,6 +83,8 @@ class Loop:
             self._wait(f"the broker has been out of reach for too long: {fault.message}")
         except EngineError as fault:
             self._halt(f"what the broker said cannot be true of the books: {fault.message}", messages)
+        except StrategyError as fault:
+            self._halt(str(fault), messages)
         except RunHalted as halted:
             self._halt(str(halted), messages)
         return True
@@ -121,7 +124,7 @@ class Loop:
             return
         instant = self._next = self._next or next(self._instants)
         desk.probe.passed(Step.TICK_BEGUN, str(instant.position))
-        desk.broker.on_market(instant.at, instant.tradable(desk.state))
+        desk.broker.on_market(instant.at, instant.tradable())
         desk.probe.passed(Step.MARKET_SHOWN, str(instant.position))
         messages += desk.broker.events_after(self._heard)
         theirs = broker_book(desk.broker, desk.state) if self._due(instant.at) else None

@@ -22,6 +22,26 @@ if TYPE_CHECKING:
     from mqk.runtime.clock import WallClock
 
 
+def halt_run(url: str, run_id: UUID, *, actor: str, role: str, reason: str, wall: WallClock | None = None) -> None:
+    """Halt a run, whatever state the policies are in: the edges it was begun with are in the database.
+
+    Raises LifecycleRefused when there is no such run, or it is halted or moved by somebody else already,
+    DatabaseUnavailable.
+    """
+    require_current(url)
+    now = (wall or SystemClock()).now()
+    database = open_engine(url, poolclass=NullPool)
+    try:
+        with database.begin() as conn:
+            run = runs.get(conn, run_id)
+            if run is None:
+                raise LifecycleRefused([f"there is no run `{run_id}`"])
+            if not lifecycle.halt(conn, run, actor=actor, role=role, reason=reason, wall=now, market=None):
+                raise LifecycleRefused([f"run `{run_id}` was moved at this very moment"], "try again")
+    finally:
+        database.dispose()
+
+
 def move_run(
     url: str,
     guards: GuardSet,
@@ -34,7 +54,7 @@ def move_run(
     confirmation: str | None = None,
     wall: WallClock | None = None,
 ) -> str:
-    """Make a move of the run's lifecycle (`stop`, `halt`, `clear`); returns the state it leads to.
+    """Make a move of the run's lifecycle (`stop`, `clear`, ...); returns the state it leads to.
 
     The policy says who may do it (`role`) and what has to be typed (`confirmation`). Raises LifecycleRefused with every
     reason, DatabaseUnavailable.

@@ -26,7 +26,6 @@ from mqk.runtime.recovery import Recovered, recover
 from mqk.runtime.selection import ACTIVE, MODE, choose
 from mqk.runtime.summary import PaperSummary, summarise
 from mqk.store import StoreError, runs
-from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -78,7 +77,7 @@ class Session:
         plan.probe.passed(Step.LEAD_TAKEN, str(lead.epoch))
         try:
             summary = self._lead(lead)
-        except (RunError, BrokerError, StoreError, StrategyError, CalendarError, KeyboardInterrupt):
+        except (Exception, KeyboardInterrupt):
             lead.give_up(self._database, plan.wall)
             raise
         lead.give_up(self._database, plan.wall)
@@ -125,6 +124,13 @@ class Session:
             self._compare(loop)
         except RunHalted as halted:
             desk.halt(str(halted), market=loop.now)
+            raise
+        except (RunError, BrokerError, StoreError, CalendarError):
+            # Told apart already: the run is another's, or can be taken up as it is.
+            raise
+        except Exception as fault:
+            # Nobody leads a run whose process has failed: it must not look as if it were alive.
+            desk.halt(f"an unforeseen failure: {type(fault).__name__}: {fault}", market=loop.now)
             raise
         except KeyboardInterrupt:
             self._move(desk, loop, "stop", from_=ACTIVE, reason=f"interrupted by {plan.actor}")

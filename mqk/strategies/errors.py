@@ -1,6 +1,6 @@
-"""What can be wrong with a strategy before it runs: its name, its parameters, its timeframe.
+"""What can be wrong with a strategy: its name, its parameters, its timeframe, or that it failed while it ran.
 
-What lives here: the error with all its problems. What does not: what a strategy does wrong while it runs.
+What lives here: the error with all its problems. What does not: what is done about it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-StrategyErrorCode = Literal["name", "duplicate", "unknown", "params", "several", "timeframe", "contract"]
+StrategyErrorCode = Literal["name", "duplicate", "unknown", "params", "several", "timeframe", "contract", "failed"]
 
 
 class StrategyError(ValueError):
-    """A strategy that cannot be set up; `problems` lists everything that is wrong, each with its mend.
+    """A strategy that cannot be set up, or that failed; `problems` lists everything that is wrong, each with its mend.
 
     `code` is stable: "name" (blank), "duplicate", "unknown", "params", "several" (more than one that may order),
-    "timeframe", "contract" (a plug-in that is no strategy).
+    "timeframe", "contract" (a plug-in that is no strategy), "failed" (it raised while it ran).
     """
 
     def __init__(self, code: StrategyErrorCode, problems: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ class StrategyHost:
 
     def targets(self, context: Context) -> Mapping[str, int] | None:
         """What the ordering strategy wants; None when there is none, or it has nothing to say."""
-        return None if self._strategy is None else self._strategy.on_bar(context)
+        return None if self._strategy is None else _ask(self._strategy, context)
 
     def windows(self) -> tuple[HostWindow, tuple[HostWindow, ...]]:
         """Fresh windows for one symbol: the ordering strategy's, and one for each shadow."""
@@ -77,7 +77,20 @@ class StrategyHost:
         wanted = []
         for (name, strategy), window in zip(self.shadows, windows, strict=True):
             context.bars = window
-            targets = strategy.on_bar(context)
+            targets = _ask(strategy, context)
             if targets:
                 wanted.append((name, targets))
         return wanted
+
+
+def _ask(strategy: Strategy, context: Context) -> Mapping[str, int] | None:
+    """What a strategy wants. It may be anybody's code, so whatever it raises is its failure and no mystery.
+
+    Raises StrategyError "failed", from what the strategy raised.
+    """
+    try:
+        return strategy.on_bar(context)
+    except Exception as fault:
+        name = type(strategy).__name__
+        what = f"strategy `{name}` failed on a bar of `{context.symbol}`: {type(fault).__name__}: {fault}"
+        raise StrategyError("failed", [what]) from fault

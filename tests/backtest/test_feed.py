@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from mqk.backtest import RecordedFeed
 from mqk.market import TIMEFRAMES, Bar, calendar_of
+from tests.backtest.worlds import Run
+from tests.engine.worlds import USD, daily
 
 CALENDAR = calendar_of("XNYS")
 # With a half day, a holiday, a weekend and a change of the clocks.
@@ -78,3 +80,13 @@ def test_at_the_end_of_the_calendar_nothing_is_late() -> None:
     feed.enter(last)
     assert feed.arrive(bar("A", last, "1D")) == 0
     assert feed.late(last) == ()
+
+
+def test_a_recording_that_ends_is_over_and_not_silent() -> None:
+    """One symbol's data ending must not disarm the engine for all the others."""
+    long, short = daily("SPY", [100 * USD] * 8), daily("IBM", [50 * USD] * 3)
+    run = Run([*long, *short], {0: {"SPY": 1}})
+    assert run.summary.halts == 0
+    assert run.summary.posture == "NORMAL"
+    hole = Run([*long, *short, *daily("IBM", [50 * USD] * 8)[6:]], {0: {"SPY": 1}})
+    assert hole.summary.posture == "DISARMED"

@@ -71,14 +71,30 @@ def test_flattening_costs_what_trading_costs_c47() -> None:
     assert run.summary.final_equity_micros == 100_000 * USD + 990 * (sell.price - buy.price)
 
 
-def test_a_bar_that_the_policy_rejects_trades_nothing() -> None:
+def test_an_order_fills_at_the_next_open_whatever_its_bar_turns_out_to_be() -> None:
+    """Whether a bar is believed is known when it is over; skipping its open would choose fills with hindsight."""
     bars = daily("SPY", [100 * USD, 100 * USD, 100 * USD, 100 * USD])
-    spike = replace(bars[1], open=50 * USD, low=50 * USD, close=50 * USD)
-    run = Run([bars[0], spike, *bars[2:]], {0: {"SPY": 10}})
-    # Neither the fall nor the way back is believed, so the order waits for the bar after them.
+    crash = replace(bars[2], open=70 * USD, low=60 * USD, high=70 * USD, close=65 * USD)
+    run = Run([bars[0], bars[1], crash, bars[3]], {0: {"SPY": 10}, 1: {"SPY": 0}})
     assert run.summary.bars_rejected == 2
-    assert [fill.price for fill in run.fills()] == [100 * USD * 10_008 // 10_000]
-    assert run.rows("fills.csv")[0]["at"].startswith("2024-01-08")
+    bought, sold = run.fills()
+    assert bought.price > 100 * USD
+    assert sold.price < 70 * USD
+    assert [row["at"][:10] for row in run.rows("fills.csv")] == ["2024-01-04", "2024-01-05"]
+
+
+def test_one_instant_is_judged_once_whatever_the_symbols_are_called() -> None:
+    """Half the prices of an instant are no account: a fall and a rise that cancel out are no loss."""
+    halts = []
+    for falling, rising in (("AAPL", "MSFT"), ("MSFT", "AAPL")):
+        down = daily(falling, [100 * USD, 100 * USD, 85 * USD, 85 * USD])
+        up = daily(rising, [100 * USD, 100 * USD, 115 * USD, 115 * USD])
+
+        def wish(context: Context) -> dict[str, int]:
+            return {context.symbol: 190}
+
+        halts.append(Run([*down, *up], wish).summary.halts)
+    assert halts == [0, 0]
 
 
 def test_overnight_losses_belong_to_the_new_day() -> None:

@@ -99,7 +99,11 @@ def test_moves_by_hand_ask_the_lifecycle(mqk: Mqk, policies: Path, bars: Path) -
     assert (refused.code, refused.out) == (3, "")
     assert "`stop` is not possible from STOPPED" in refused.err
 
+    # Whatever state the policies are in.
+    broken = policies / "half_written.yaml"
+    broken.write_text("kind: [", encoding="utf-8")
     assert mqk("run", "halt", run_id, "--reason", "smoke").out == f"run {run_id} is HALTED\n"
+    broken.unlink()
     assert status(mqk, run_id)["halt_reason"] == "smoke"
     again = paper(mqk, bars)
     assert (again.code, again.out) == (3, "")

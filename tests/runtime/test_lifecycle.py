@@ -32,7 +32,7 @@ from mqk.runtime import (
 from mqk.runtime.leader import lives, this_process
 from mqk.store import audit, lease, runs
 from mqk.store.database import open_engine
-from mqk.strategies import StrategyHost
+from mqk.strategies import Context, StrategyHost
 from tests.runtime.harness import MINUTES, RUN, SECOND, Crash, Faults, Player, record
 from tests.runtime.world import desk_bars, desk_guards
 
@@ -340,3 +340,23 @@ def test_a_crash_in_a_callback_ends_the_run_where_it_stands(player: Player) -> N
     with pytest.raises(Crash):
         player.play(on_progress=fail)
     assert player.play(Faults()).ticks == MINUTES
+
+
+def test_a_strategy_that_fails_halts_the_run_and_says_how(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose process failed must not look as if it were alive."""
+    strategy = type(StrategyHost.of(player.guards.bundle)._strategy)
+    asked = strategy.on_bar
+    fails_at = sorted({bar.end for bar in player.bars})[20]
+
+    def on_bar(self: object, context: Context) -> object:
+        if context.now >= fails_at:
+            raise ZeroDivisionError("nothing to divide by")
+        return asked(self, context)
+
+    monkeypatch.setattr(strategy, "on_bar", on_bar)
+    summary = player.play()
+    assert summary.state == "HALTED"
+    assert summary.halt_reason is not None
+    assert "ZeroDivisionError: nothing to divide by" in summary.halt_reason
+    (status,) = run_status(player.url)
+    assert (status.state, status.leader) == ("HALTED", None)
