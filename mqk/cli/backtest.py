@@ -65,7 +65,7 @@ def summary_lines(summary: BacktestSummary) -> list[str]:
         ["bars", f"{summary.bars:,}" + (f" ({summary.bars_rejected} rejected)" if summary.bars_rejected else "")],
         ["orders", f"{summary.orders:,}, fills {summary.fills:,}, closing trades {summary.trades:,}"],
         ["denied", f"{summary.denied:,}" + (f" ({denied})" if denied else "")],
-        ["halts", str(summary.halts)],
+        ["halts", str(summary.halts) + _end(summary)],
         ["equity", f"{figures['initial_equity']} → {figures['final_equity']}{grown}"],
         ["max drawdown", f"{summary.max_drawdown:.1%}"],
         ["sharpe", "-" if summary.sharpe is None else f"{summary.sharpe:.2f}"],
@@ -73,6 +73,14 @@ def summary_lines(summary: BacktestSummary) -> list[str]:
         ["artifacts", summary.artifacts_sha256],
     ]
     return [f"backtest of {summary.engine}", *table(rows)]
+
+
+def _end(summary: BacktestSummary) -> str:
+    """How the engine ended, when it was not free to trade: a run that stopped early must not look like a quiet one."""
+    if summary.posture == "NORMAL":
+        return ""
+    rules = ", ".join(latch.rule for latch in summary.held)
+    return f"; {summary.posture} at the end, held by {rules}"
 
 
 def denial_lines(summary: BacktestSummary) -> list[str]:
