@@ -89,10 +89,6 @@ class SimulatedMarket:
         events: list[Event] = []
         for resting in list(self._resting.get(bar.symbol, ())):
             order = resting.order
-            if resting.cancel == 0:
-                self._remove(resting)
-                events.append(Cancelled(order.client_order_id, resting.reason, at))
-                continue
             if resting.wait == 0:
                 self._remove(resting)
                 events.append(self._filled(order, bar, at))
@@ -100,6 +96,9 @@ class SimulatedMarket:
             resting.wait -= 1
             if resting.cancel is not None:
                 resting.cancel -= 1
+                if resting.cancel == 0:
+                    self._remove(resting)
+                    events.append(Cancelled(order.client_order_id, resting.reason, at))
         return events
 
     def close(self, reason: str, now: int) -> list[Event]:

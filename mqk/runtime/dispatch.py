@@ -32,7 +32,8 @@ class Dispatcher:
     def __init__(self, desk: Desk, *, ttl: int) -> None:
         self._desk = desk
         self._ttl = ttl
-        self._cancelled: set[str] = set()
+        # Orders asked back, each with what it had been through by then: a cancel that was refused may be repeated.
+        self._cancelled: set[tuple[str, int]] = set()
         self._unsettled = True
         self.waiting = True
 
@@ -84,9 +85,10 @@ class Dispatcher:
         desk = self._desk
         for order in list(desk.state.working.values()):
             key = order.client_order_id
-            if order.status is OrderStatus.PENDING_CANCEL and key not in self._cancelled:
+            asked = (key, len(order.events))
+            if order.status is OrderStatus.PENDING_CANCEL and asked not in self._cancelled:
                 desk.broker.cancel(key)
-                self._cancelled.add(key)
+                self._cancelled.add(asked)
                 desk.probe.passed(Step.CANCEL_SENT, key)
 
     def _claim(self, now: int) -> tuple[Permit, Order] | None:

@@ -196,14 +196,14 @@ def test_an_order_sent_twice_fills_once() -> None:
     assert floor.open(4) == []
 
 
-def test_a_cancel_with_latency_comes_after_one_open() -> None:
+def test_a_cancel_with_latency_arrives_one_open_later_and_loses_to_a_fill_at_it() -> None:
     floor = Floor(submit=1, cancel=1)
     floor.submit()
     name = floor.order.client_order_id
     assert floor.market.cancel(name, "SPY", "why", 6) is None
     assert floor.market.cancel(name, "SPY", "again", 6) is None
-    assert floor.open(2) == []
-    assert floor.open(3) == [Cancelled(name, "why", 3)]
+    assert floor.open(2) == [Cancelled(name, "why", 2)], "one bar later, as the paper broker has it"
+    assert floor.open(3) == []
     assert floor.market.cancel(name, "SPY", "why", 7) == CancelRejected(name, "nothing of it is left to cancel", 7)
 
     floor = Floor(cancel=1)

@@ -107,7 +107,9 @@ def test_a_broker_out_of_reach_for_longer_than_the_deadman_allows_halts(player: 
     summary = player.play()
     assert summary.state == "HALTED"
     assert summary.halt_reason is not None
-    assert "out of reach" in summary.halt_reason or "lease had expired" in summary.halt_reason
+    # Three watchmen look at the same clock, and whoever looks first is right.
+    watchmen = ("out of reach", "lease had expired", "no sign of life")
+    assert any(said in summary.halt_reason for said in watchmen), summary.halt_reason
 
 
 def rows(url: str, query: str) -> list[Any]:
