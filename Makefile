@@ -36,7 +36,7 @@ lock: $(ENV)  ## resolve pyproject.toml again into requirements.lock: names, ver
 		--upgrade pyproject.toml -o requirements.lock
 
 clean:  ## stop the database of this checkout, remove what was built and the environment
-	if [ -x $(BIN)/mqk ]; then $(BIN)/mqk db stop --data-dir .mqk; fi
+	if [ -x $(BIN)/mqk ]; then for dir in .mqk .mqk/demo; do $(BIN)/mqk db stop --data-dir $$dir; done; fi
 	rm -rf .mqk .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
