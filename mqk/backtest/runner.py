@@ -5,11 +5,9 @@ What lives here: the loop, and carrying out the engine's effects. What does not:
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -42,7 +40,7 @@ from mqk.engine import (
     step,
 )
 from mqk.engine.gate import authorise
-from mqk.market import Bar, CalendarError, calendar_of, data_sha256
+from mqk.market import Bar, CalendarError, calendar_of, data_sha256, without_garbage_collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +85,7 @@ def run_backtest(
     run = _Run(guards, state, record, stream)
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
     try:
-        with _no_garbage_collection():
+        with without_garbage_collection():
             run.play(stream, on_progress)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
@@ -172,7 +170,7 @@ class _Run:
         answers: list[Event] = []
         for event in events:
             bar = event.bar
-            if market.rests(bar.symbol) and _trades(bar):
+            if market.rests(bar.symbol) and bar.tradable:
                 at = max(feed.start(bar), state.now)
                 if session != state.session:
                     # The session begins before its first fill: what happened overnight is the new day's.
@@ -223,11 +221,6 @@ class _Run:
         return Cancelled(order.client_order_id, "refused by the gate", state.now)
 
 
-def _trades(bar: Bar) -> bool:
-    """Whether a bar is one in which anything can have traded at its open."""
-    return 0 < bar.low <= bar.open <= bar.high and bar.low <= bar.close <= bar.high and bar.complete
-
-
 def _require_runnable(stream: Sequence[Bar], guards: GuardSet) -> None:
     if not stream:
         raise BacktestError("bars", "there are no bars to run on")
@@ -240,15 +233,3 @@ def _require_runnable(stream: Sequence[Bar], guards: GuardSet) -> None:
             known = ", ".join(f"`{each}`" for each in guards.bundle.timeframes)
             what = f"`{guards.bundle.engine}` trades bars of {known}, and those of `{symbol}` are of `{timeframe}`"
             raise BacktestError("bars", what, "give bars of such a timeframe, or add it to the engine's `timeframes`")
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A run makes millions of objects and no cycles; looking for some among all the bars would only cost time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

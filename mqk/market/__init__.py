@@ -5,6 +5,7 @@ What a bar must be to be traded on is a policy, judged by guards; nothing here d
 
 from mqk.market.bar import TIMEFRAMES, Bar, data_sha256
 from mqk.market.calendars import Calendar, calendar_of
+from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem, CalendarError, SampleDataError
 from mqk.market.reader import CorporateActions, read_bars
 from mqk.market.samples import demo_bars
@@ -22,4 +23,5 @@ __all__ = [
     "data_sha256",
     "demo_bars",
     "read_bars",
+    "without_garbage_collection",
 ]

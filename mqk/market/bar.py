@@ -50,6 +50,11 @@ class Bar:
     complete: bool
     timeframe: str
 
+    @property
+    def tradable(self) -> bool:
+        """Whether anything can have traded at its open: a whole bar whose prices agree with each other."""
+        return self.complete and 0 < self.low <= min(self.open, self.close) and max(self.open, self.close) <= self.high
+
 
 def data_sha256(bars: Sequence[Bar]) -> str:
     """Return the SHA-256, in hex, of these bars in this order: every field counts, the files they came from do not.

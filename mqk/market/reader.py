@@ -5,10 +5,8 @@ How one file is read lives in shapes.py. Nothing is judged here: an implausible 
 
 from __future__ import annotations
 
-import gc
 import re
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise, repeat
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mqk.market.adjust import AdjustmentError, Day, back_adjusted
 from mqk.market.bar import TIMEFRAMES, Bar
 from mqk.market.calendars import Calendar, calendar_of
+from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem
 from mqk.market.fields import SYMBOL
 from mqk.market.shapes import BarFile, Shape, read_file
@@ -76,7 +75,7 @@ def read_bars(
     problems: list[BarProblem] = []
     found = _find(paths, symbol, problems)
     bars: list[Bar] = []
-    with _no_garbage_collection():
+    with without_garbage_collection():
         sources = [
             _source(name, path, lambda: calendar if isinstance(calendar, Calendar) else calendar_of(calendar))
             for name, path in found
@@ -217,15 +216,3 @@ def _duplicates(bars: Sequence[Bar], sources: Sequence[_Source]) -> list[BarProb
             else:
                 first[place] = here
     return problems
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Millions of small objects that all stay alive: looking for garbage among them doubles the time to read them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

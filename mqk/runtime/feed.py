@@ -45,7 +45,7 @@ class Instant:
         """The bars at whose open orders trade, whatever the policy will make of the whole bar later."""
         found: dict[str, tuple[Bar, int]] = {}
         for bar, opened in self.opens:
-            if bar.symbol not in found and _trades(bar):
+            if bar.symbol not in found and bar.tradable:
                 found[bar.symbol] = (bar, opened)
         return list(found.values())
 
@@ -100,11 +100,6 @@ class Feed:
             clock = [ClockTicked(at, late, session)] if late or was_late else []
             was_late, last_session, last_at = bool(late), session, at
             yield Instant(position, at, opens, opening, (*clock, *arrived))
-
-
-def _trades(bar: Bar) -> bool:
-    """Whether a bar is one in which anything can have traded at its open."""
-    return bar.complete and 0 < bar.low <= min(bar.open, bar.close) and max(bar.open, bar.close) <= bar.high
 
 
 def _require_runnable(bars: Sequence[Bar], bundle: Bundle) -> None:
