@@ -1,0 +1,304 @@
+"""Checked expressions to the solver's terms: what an expression is worth, and when it is worth anything at all.
+
+What lives here: the third twin of the reference interpreter (evaluate.py). An expression becomes a pair: its value, and
+the condition under which judging it raises nothing. What does not: questions to the solver (mqk.analysis).
+
+A fact is three unknowns: its value, whether it can be used, and, when it may be missing, whether it is there: a fact
+that is there can still be stale or unreadable. Words are whole numbers, one for each word that occurs; a symbol may
+also be any other number. Money, times and counts are whole numbers as everywhere; ratios are the solver's exact reals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final
+
+import z3
+
+from mqk.dsl import syntax
+from mqk.dsl.emit_smt_numbers import Algebra, Ratio, Term, constant, divided, negated, plus, times
+from mqk.dsl.environment import ConstantRef, DerivedRef, FactRef
+from mqk.dsl.evaluate import only_presence
+from mqk.dsl.types import COUNT, Kind, Type
+from mqk.quantity import INT64_MAX
+
+_WHOLE: Final = frozenset(
+    {
+        Kind.MONEY,
+        Kind.QUANTITY,
+        Kind.COUNT,
+        Kind.NUMBER,
+        Kind.DURATION,
+        Kind.INSTANT,
+        Kind.TIME,
+        Kind.DATE,
+        Kind.SPAN,
+    }
+)
+_WORDS: Final = frozenset({Kind.SYMBOL, Kind.ENUM, Kind.TEXT})
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A set: each word that may be in it, with the condition under which it is."""
+
+    words: tuple[tuple[Term, Term], ...]
+
+
+# A truth or a word is a term of the solver; a number a Ratio; a set its members.
+Held = Term | Ratio | Members
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an expression is worth, and when: `value` says nothing where `defined` is false."""
+
+    value: Any
+    defined: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact or a window as unknowns: `value`, whether it is `usable`, and whether it is `present`."""
+
+    name: str
+    type: Type
+    value: Term
+    usable: Term
+    present: Term
+    window: syntax.Window | None = None
+
+
+@dataclass(slots=True)
+class Encoder:
+    """Expressions of one question to the solver; what they share, such as facts, they share as unknowns.
+
+    `exact` products are what they are; the others are unknowns of their own, see emit_smt_numbers.py.
+    """
+
+    exact: bool = False
+    algebra: Algebra = field(init=False)
+    unknowns: dict[str, Unknown] = field(default_factory=dict)
+    words: dict[str, int] = field(default_factory=dict)
+    _known: dict[int, tuple[syntax.Expr, Encoded]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.algebra = Algebra(self.exact)
+
+    def encode(self, expr: syntax.Expr) -> Encoded:
+        """What a checked expression is worth, and when."""
+        found = self._known.get(id(expr))
+        if found is None:
+            # The expression is kept with its answer, so that its identity is not given to another one.
+            found = self._known[id(expr)] = (expr, self._encode(expr))
+        return found[1]
+
+    def word(self, text: str) -> Term:
+        """The number of a word."""
+        return z3.IntVal(self.words.setdefault(text, len(self.words)))
+
+    def axioms(self) -> list[Term]:
+        """What is true of every unknown because of its type, and of every product."""
+        found: list[Term] = []
+        for unknown in self.unknowns.values():
+            match unknown.type.kind:
+                case Kind.ENUM:
+                    found.append(z3.Or([unknown.value == self.word(member) for member in unknown.type.members]))
+                case kind if kind in _WHOLE:
+                    found.append(z3.And(unknown.value >= -INT64_MAX - 1, unknown.value <= INT64_MAX))
+                case _:
+                    pass
+            if unknown.window is not None:
+                found.append(unknown.value >= 0)
+            if not z3.is_true(unknown.present):
+                found.append(z3.Implies(unknown.usable, unknown.present))
+        return found + self.algebra.laws()
+
+    def fact(self, ref: FactRef) -> Unknown:
+        """The unknowns of a fact."""
+        if ref.name not in self.unknowns:
+            present = z3.Bool(f"{ref.name} present") if ref.optional else z3.BoolVal(True)
+            self.unknowns[ref.name] = Unknown(
+                ref.name, ref.type, _unknown(ref.name, ref.type), z3.Bool(f"{ref.name} usable"), present
+            )
+        return self.unknowns[ref.name]
+
+    def _window(self, expr: syntax.Window) -> Encoded:
+        assert expr.slot is not None
+        if expr.slot not in self.unknowns:
+            kind = expr.type or COUNT
+            self.unknowns[expr.slot] = Unknown(
+                expr.slot,
+                kind,
+                z3.Int(expr.slot),
+                z3.Bool(f"{expr.slot} usable"),
+                z3.BoolVal(True),
+                expr,
+            )
+        unknown = self.unknowns[expr.slot]
+        return Encoded(self.algebra.unknown(unknown.value), unknown.usable)
+
+    def _encode(self, expr: syntax.Expr) -> Encoded:
+        match expr:
+            case syntax.Literal(value=value):
+                assert value is not None
+                return Encoded(self._held(value), _TRUE)
+            case syntax.Symbol(text=text):
+                return Encoded(self.word(text), _TRUE)
+            case syntax.Name(ref=ref):
+                match ref:
+                    case FactRef():
+                        unknown = self.fact(ref)
+                        numeric = ref.type.kind in _WHOLE or ref.type.kind is Kind.RATIO
+                        held = self.algebra.unknown(unknown.value) if numeric else unknown.value
+                        return Encoded(held, unknown.usable)
+                    case DerivedRef(definition=definition):
+                        return self.encode(definition)
+                    case ConstantRef(value=value):
+                        return Encoded(self._held(value), _TRUE)
+                    case _:
+                        raise AssertionError(f"`{expr.path}` was not checked")
+            case syntax.SetOf(items=items):
+                parts = [self.encode(item) for item in items]
+                return Encoded(Members(tuple((each.value, _TRUE) for each in parts)), every(_defined(parts)))
+            case syntax.Negate(operand=operand):
+                part = self.encode(operand)
+                return Encoded(negated(part.value), part.defined)
+            case syntax.Not(operand=operand):
+                part = self.encode(operand)
+                return Encoded(negation(part.value), part.defined)
+            case syntax.Arithmetic(op=op, left=left, right=right):
+                return self._arithmetic(op, self.encode(left), self.encode(right))
+            case syntax.Compare():
+                return self._compare(expr)
+            case syntax.Member(item=item, container=container, negated=is_negated):
+                one, many = self.encode(item), self.encode(container)
+                within = some(every([holds, one.value == word]) for word, holds in many.value.words)
+                return Encoded(negation(within) if is_negated else within, every(_defined([one, many])))
+            case syntax.Connective():
+                return self._connective(expr)
+            case syntax.If(condition=condition, then=then, otherwise=otherwise):
+                return self._if(self.encode(condition), self.encode(then), self.encode(otherwise))
+            case syntax.Call(function=function, arguments=arguments):
+                parts = [self.encode(argument) for argument in arguments]
+                numbers = [part.value for part in parts]
+                if function == "abs":
+                    numbers.append(negated(numbers[0]))
+                chosen = self.algebra.largest(numbers, "<=" if function == "min" else ">=")
+                return Encoded(chosen, every(_defined(parts)))
+            case syntax.Present(fact=fact):
+                assert isinstance(fact.ref, FactRef)
+                return Encoded(self.fact(fact.ref).present, _TRUE)
+            case syntax.Window():
+                return self._window(expr)
+            case _:
+                raise AssertionError(f"unknown node {type(expr).__name__}")
+
+    def _held(self, value: syntax.Value) -> Any:
+        match value:
+            case bool():
+                return z3.BoolVal(value)
+            case int() | Fraction():
+                return constant(value)
+            case str():
+                return self.word(value)
+            case _:
+                return Members(tuple((self.word(member), _TRUE) for member in sorted(value)))
+
+    def _arithmetic(self, op: str, left: Encoded, right: Encoded) -> Encoded:
+        both = every(_defined([left, right]))
+        match op:
+            case "+":
+                return Encoded(plus(left.value, right.value), both)
+            case "-":
+                return Encoded(plus(left.value, negated(right.value)), both)
+            case "/":
+                return Encoded(
+                    divided(left.value, right.value), every([both, negation(self.algebra.zero(right.value))])
+                )
+            case _:
+                return Encoded(times(left.value, right.value), both)
+
+    def _compare(self, expr: syntax.Compare) -> Encoded:
+        parts = [self.encode(operand) for operand in expr.operands]
+        values = [part.value for part in parts]
+        links = [self._link(op, a, b) for op, a, b in zip(expr.ops, values, values[1:], strict=False)]
+        return Encoded(every(links), every(_defined(parts)))
+
+    def _link(self, op: str, left: Any, right: Any) -> Term:
+        if isinstance(left, Ratio):
+            return self.algebra.compare(op, left, right)
+        return left == right if op == "==" else left != right
+
+    def _connective(self, expr: syntax.Connective) -> Encoded:
+        """Every operand counts, and must be defined unless a test of presence before it has settled the result."""
+        parts = [self.encode(operand) for operand in expr.operands]
+        conditions, reached = [], _TRUE
+        for operand, part in zip(expr.operands, parts, strict=True):
+            conditions.append(implied(reached, part.defined))
+            if only_presence(operand):
+                reached = every([reached, part.value if expr.op == "and" else negation(part.value)])
+        values = [part.value for part in parts]
+        return Encoded(every(values) if expr.op == "and" else some(values), every(conditions))
+
+    def _if(self, condition: Encoded, then: Encoded, otherwise: Encoded) -> Encoded:
+        chosen = (
+            then.defined
+            if then.defined.eq(otherwise.defined)
+            else z3.If(condition.value, then.defined, otherwise.defined)
+        )
+        return Encoded(self._either(condition.value, then.value, otherwise.value), every([condition.defined, chosen]))
+
+    def _either(self, condition: Term, then: Any, otherwise: Any) -> Any:
+        match then:
+            case Ratio():
+                return self.algebra.choose(condition, then, otherwise)
+            case Members():
+                words = [(word, every([condition, holds])) for word, holds in then.words]
+                words += [(word, every([negation(condition), holds])) for word, holds in otherwise.words]
+                return Members(tuple(words))
+            case _:
+                return z3.If(condition, then, otherwise)
+
+
+_TRUE: Final = z3.BoolVal(True)
+
+
+def every(terms: Iterable[Term]) -> Term:
+    """All of them, in as few words as it takes."""
+    kept = [term for term in terms if not z3.is_true(term)]
+    return z3.And(kept) if len(kept) > 1 else kept[0] if kept else z3.BoolVal(True)
+
+
+def some(terms: Iterable[Term]) -> Term:
+    """At least one of them."""
+    kept = [term for term in terms if not z3.is_false(term)]
+    return z3.Or(kept) if len(kept) > 1 else kept[0] if kept else z3.BoolVal(False)
+
+
+def negation(term: Term) -> Term:
+    """The opposite."""
+    return term.arg(0) if z3.is_not(term) else z3.Not(term)
+
+
+def implied(condition: Term, term: Term) -> Term:
+    """The term wherever the condition holds."""
+    return term if z3.is_true(condition) or z3.is_true(term) else z3.Implies(condition, term)
+
+
+def _defined(parts: Sequence[Encoded]) -> list[Term]:
+    return [part.defined for part in parts]
+
+
+def _unknown(name: str, kind: Type) -> Term:
+    match kind.kind:
+        case Kind.BOOL:
+            return z3.Bool(name)
+        case Kind.RATIO:
+            return z3.Real(name)
+        case _ if kind.kind in _WHOLE or kind.kind in _WORDS:
+            return z3.Int(name)
+        case _:
+            raise AssertionError(f"no fact is {kind}")

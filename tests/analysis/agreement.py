@@ -1,0 +1,116 @@
+"""Whether the solver's reading of an expression is the interpreter's, at one moment: for tests and for fuzzing.
+
+Nothing here asserts; an expression is encoded with exact products, the moment's facts are put in the place of the
+unknowns, and what is left must be the interpreter's answer.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import z3
+
+from mqk.dsl import EvaluationError, Expr, FactRef, Lookup, evaluate
+from mqk.dsl.emit_smt import Encoder, Members, Unknown
+from mqk.dsl.emit_smt_numbers import Ratio, Sum
+from mqk.dsl.syntax import Value
+
+
+class Reading:
+    """An expression as the solver reads it, to be asked at many moments."""
+
+    def __init__(self, expr: Expr) -> None:
+        self.expr = expr
+        self.encoder = Encoder(exact=True)
+        self.encoded = self.encoder.encode(expr)
+
+    def at(self, moment: Lookup) -> Value | None:
+        """What the expression is worth at a moment; None when it is not defined."""
+        facts = [pair for unknown in self.encoder.unknowns.values() for pair in self._facts(unknown, moment)]
+        for axiom in self.encoder.axioms():
+            assert _truth(_ground(axiom, facts)), f"{axiom} does not hold"
+        if not _truth(_ground(self.encoded.defined, facts)):
+            return None
+        return self._value(self.encoded.value, facts)
+
+    def _value(self, held: Any, facts: list[tuple[Any, Any]]) -> Value:
+        match held:
+            case Ratio(over=over, under=under):
+                return self._sum(over, facts) / self._sum(under, facts)
+            case Members(words=words):
+                kept = {_ground(word, facts).as_long() for word, holds in words if _truth(_ground(holds, facts))}
+                return frozenset(word for word, number in self.encoder.words.items() if number in kept)
+            case _:
+                ground = _ground(held, facts)
+                if z3.is_bool(ground):
+                    return _truth(ground)
+                return next(word for word, number in self.encoder.words.items() if number == ground.as_long())
+
+    def _sum(self, number: Sum, facts: list[tuple[Any, Any]]) -> Fraction:
+        total = Fraction(0)
+        for factors, part in number.parts:
+            values = [_exact(_ground(self.encoder.algebra.unknowns[factor], facts)) for factor in factors]
+            total += prod(values, start=part)
+        return total
+
+    def _facts(self, unknown: Unknown, moment: Lookup) -> list[tuple[Any, Any]]:
+        value: Value | None
+        try:
+            if unknown.window is not None:
+                value = moment.window(unknown.name)
+            else:
+                value = moment.fact(FactRef(unknown.name, unknown.type))
+        except EvaluationError:
+            value = None
+        pairs = [(unknown.usable, z3.BoolVal(value is not None))]
+        if not z3.is_true(unknown.present):
+            pairs.append((unknown.present, z3.BoolVal(moment.present(FactRef(unknown.name, unknown.type)))))
+        if value is not None:
+            pairs.append((unknown.value, self._term(value)))
+        elif unknown.type.members:
+            pairs.append((unknown.value, self.encoder.word(unknown.type.members[0])))
+        elif not z3.is_bool(unknown.value):
+            pairs.append((unknown.value, z3.IntVal(0) if unknown.value.is_int() else z3.RealVal(0)))
+        return pairs
+
+    def _term(self, value: Value) -> Any:
+        match value:
+            case bool():
+                return z3.BoolVal(value)
+            case int():
+                return z3.IntVal(value)
+            case Fraction():
+                return z3.RealVal(value)
+            case str():
+                return self.encoder.word(value)
+            case _:
+                raise AssertionError(f"no fact is {value!r}")
+
+
+def smt_agrees(expr: Expr, moment: Lookup, reading: Reading | None = None) -> bool:
+    """Whether solver and interpreter say the same of a checked expression at a moment, errors included.
+
+    `reading` spares encoding the expression again when it is asked at many moments.
+    """
+    expected: Value | None
+    try:
+        expected = evaluate(expr, moment)
+    except EvaluationError:
+        expected = None
+    found = (reading or Reading(expr)).at(moment)
+    return type(found) is type(expected) and found == expected if isinstance(expected, bool) else found == expected
+
+
+def _ground(term: Any, facts: list[tuple[Any, Any]]) -> Any:
+    return z3.simplify(z3.substitute(term, *facts))
+
+
+def _truth(term: Any) -> bool:
+    assert z3.is_true(term) or z3.is_false(term), term
+    return bool(z3.is_true(term))
+
+
+def _exact(number: Any) -> Fraction:
+    return Fraction(number.as_long()) if z3.is_int_value(number) else Fraction(number.as_fraction())
