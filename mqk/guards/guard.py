@@ -14,7 +14,7 @@ from mqk.dsl import ConstantRef, EvaluationError, evaluate, syntax
 from mqk.dsl.emit_python import Emitted, Judge, Rule, emit_point
 from mqk.dsl.environment import DerivedRef, FactRef
 from mqk.dsl.errors import Fault
-from mqk.guards.catalogue import VIEWS
+from mqk.guards.catalogue import VIEWS, facts_at
 from mqk.guards.decision import Decision, Finding
 from mqk.guards.explain import explain
 from mqk.guards.lookup import ViewLookup
@@ -76,7 +76,7 @@ class Guard:
         self.bundle = bundle
         self.rules = tuple(rules)
         self.parameters = tuple(VIEWS[point])
-        self._observed = _observed(self.rules, gate)
+        self._observed = _observed(point, self.rules, gate)
         self._gate = gate
         self._limits = limits
         self._written = {f"limits.{name}": layer.text for name, layer in limits.items()}
@@ -221,7 +221,7 @@ class Guard:
         ]
 
     def _facts(self, lookup: ViewLookup) -> tuple[tuple[str, str], ...]:
-        """The observed facts that the rules read, in written form, by name."""
+        """The observed facts that the rules read, and whom they are about, in written form, by name."""
         seen: list[tuple[str, str]] = []
         for name, ref in self._observed:
             try:
@@ -234,9 +234,14 @@ class Guard:
         return tuple(seen)
 
 
-def _observed(rules: Sequence[GuardRule], gate: syntax.Expr | None) -> tuple[tuple[str, FactRef | None], ...]:
-    """The facts that rules read, by name, and the windows (with no reference)."""
+def _observed(
+    point: Point, rules: Sequence[GuardRule], gate: syntax.Expr | None
+) -> tuple[tuple[str, FactRef | None], ...]:
+    """The facts that rules read, by name, and the windows (with no reference); the symbol, also where none reads it."""
     seen: dict[str, FactRef | None] = {}
+    subject = facts_at(point).get(f"{point.value}.symbol")
+    if subject is not None and isinstance(subject.ref, FactRef):
+        seen[subject.name] = subject.ref
     for root in [e for rule in rules for e in (rule.require, rule.when) if e is not None] + [e for e in (gate,) if e]:
         for node in observed(root):
             if isinstance(node, syntax.Window) and node.slot is not None:
