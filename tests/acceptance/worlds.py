@@ -1,0 +1,71 @@
+"""What the acceptance tests share: moments judged by shipped guards, and shipped policies with something changed.
+
+Nothing here asserts; the tests beside it do.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from mqk.cli.checking import check
+from mqk.engine import Cancelled, Rejected
+from mqk.guards import Decision, GuardSet, Point, read_facts
+from mqk.policy import Diagnostic, Severity, load_policies, shipped_policies_dir
+from mqk.quantity import parse_duration, parse_money, parse_rate, parse_ratio
+from tests.engine.worlds import USD, Desk, submits
+
+__all__ = [
+    "USD",
+    "copied",
+    "decide",
+    "parse_duration",
+    "parse_money",
+    "parse_rate",
+    "parse_ratio",
+    "problems",
+    "reject",
+    "shipped_files",
+]
+
+
+def decide(guards: GuardSet, point: Point = Point.ORDER, /, **changed: object) -> Decision:
+    """The decision on the engine's baseline with some facts changed: `order__qty=5`; None takes a fact away."""
+    facts: dict[str, object] = {name: text.text for name, text in guards.bundle.baseline.items()}
+    facts |= {name.replace("__", "."): value for name, value in changed.items()}
+    moment = read_facts({n: v for n, v in facts.items() if v is not None}, guards, point, lenient=True)
+    return guards.guards[point].decide(moment.views, moment.problems)
+
+
+def reject(desk: Desk, minute: int, symbol: str = "SPY", price: int = 100 * USD) -> None:
+    """One order of the strategy that the broker rejects, at the bar of a minute."""
+    for order in submits(desk.want({symbol: desk.state.ledger.qty(symbol) + 1}, symbol, minute, price)):
+        desk.tell(Rejected(order.client_order_id, "no", desk.state.now))
+
+
+def cancel_all(desk: Desk) -> None:
+    """The broker takes every working order off the market."""
+    for order in list(desk.state.working.values()):
+        desk.tell(Cancelled(order.client_order_id, "", desk.state.now))
+
+
+def shipped_files() -> list[Path]:
+    """The shipped documents."""
+    return sorted(shipped_policies_dir().rglob("*.yaml"))
+
+
+def copied(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None) -> Path:
+    """A copy of the shipped policies in which, by file, one text that stands there once is another."""
+    root = Path(shutil.copytree(shipped_policies_dir(), folder / "policies"))
+    for name, (old, new) in (changes or {}).items():
+        file = root / name
+        text = file.read_text("utf-8")
+        assert text.count(old) == 1, f"{name} has {text.count(old)} times: {old}"
+        file.write_text(text.replace(old, new), "utf-8")
+    return root
+
+
+def problems(folder: Path) -> list[Diagnostic]:
+    """Every error that `mqk policy check` finds in a folder."""
+    return [each for each in check(load_policies([folder])).diagnostics if each.severity is Severity.ERROR]
