@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mqk.cli import checking, decision, effective
+from mqk.cli import checking, decision, effective, policy_test
 from mqk.cli.bound import bind, policies_at
 from mqk.cli.exits import Exit
 from mqk.cli.facts import read_document
@@ -22,6 +22,8 @@ from mqk.policy import Severity, effective_bundle, load_policies, render_json, r
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Check policies, ask them for a decision, see what is in force."
 )
+
+app.command("test")(policy_test.run)
 
 
 @app.command()

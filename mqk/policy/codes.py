@@ -79,6 +79,16 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1403": "a fact that nobody knows, or a value it cannot have",
         "MQK-1404": "a strategy with parameters it cannot have",
         "MQK-1405": "a confirmation with a word that nothing fills in",
+        "MQK-1450": "a test of an unknown rule, or at another point than the rule's",
+        "MQK-1451": "a test with a fact that does not exist there",
+        "MQK-1452": "a test with a value that cannot be read",
+        "MQK-1453": "a baseline that no case uses",
+        "MQK-1454": "a case without an expectation",
+        "MQK-1455": "two cases with one name",
+        "MQK-1456": "an outcome that does not exist at the point",
+        "MQK-1457": "an unknown baseline",
+        "MQK-1458": "a test of no engine, or of an unknown one",
+        "MQK-1459": "a test without a case",
     }
 )
 

@@ -22,7 +22,7 @@ from mqk.policy.formats import format_checker
 from mqk.policy.resources import schemas_dir
 from mqk.quantity import QuantityError, parse_ratio
 
-KINDS: Final = ("risk", "integrity", "lifecycle", "execution", "engine", "schedule")
+KINDS: Final = ("risk", "integrity", "lifecycle", "execution", "engine", "schedule", "test")
 _SHARED: Final = ("common", "limits", "rule")
 # `$schema` inside would make jsonschema change to its own validator there, without our keywords.
 _LEFT_OUT: Final = ("$ref", "$defs", "$schema")

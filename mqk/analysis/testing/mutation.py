@@ -1,0 +1,146 @@
+"""Which mutants the tests notice: each is held against every case, and those that change no verdict are survivors.
+
+Only the rules that a mistake can concern are compiled and judged anew; what all others said in a case is remembered.
+What does not live here: which mutants there are (mutants.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mqk.analysis.testing.mutants import Mutant, mutants
+from mqk.analysis.testing.running import Answer, Verdict, differences, recombined
+from mqk.analysis.testing.subjects import Bench, Subject
+from mqk.analysis.testing.suites import Case
+from mqk.dsl import parse_expression, syntax
+from mqk.guards import Finding, GuardSet, Moment, Point, compile_bundle
+from mqk.policy import Bundle, PolicyError, RuleSource
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A mutant that no case of an engine notices."""
+
+    engine: str
+    mutant: Mutant
+
+    def __str__(self) -> str:
+        place = self.mutant.place
+        return f"{place.file}:{place.line}: {self.engine}: {self.mutant.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of all mutants of an engine on a day."""
+
+    total: int
+    killed: int
+    unusable: int
+    survivors: tuple[Survivor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A case that passes on the policies as they are, its moment, and what every rule said."""
+
+    case: Case
+    moment: Moment
+    answer: Answer
+
+
+def survivors(verdicts: Iterable[Verdict], bench: Bench) -> list[Tally]:
+    """Hold every mutant of every engine that a run has tested against the cases that passed."""
+    by_subject: dict[tuple[str, int], tuple[Subject, list[_Known]]] = {}
+    for verdict in verdicts:
+        if not verdict.passed:
+            continue
+        subject = bench.subject(verdict.engine, verdict.suite.as_of)
+        _, known = by_subject.setdefault((verdict.engine, id(subject)), (subject, []))
+        case = verdict.case
+        baseline = verdict.suite.baselines[case.baseline.text] if case.baseline is not None else ()
+        known.append(_Known(case, subject.moment(case, baseline), verdict.answer))
+    return [_tally(subject, known) for subject, known in by_subject.values()]
+
+
+def _tally(subject: Subject, known: Sequence[_Known]) -> Tally:
+    by_point: dict[Point, list[_Known]] = {}
+    for each in known:
+        by_point.setdefault(each.case.at, []).append(each)
+    judge = _Judge(subject.bundle)
+    total = killed = unusable = 0
+    left: list[Survivor] = []
+    for mutant in mutants(subject.bundle):
+        total += 1
+        verdict = judge.notices(mutant, by_point)
+        if verdict is None:
+            unusable += 1
+        elif verdict:
+            killed += 1
+        else:
+            left.append(Survivor(subject.engine, mutant))
+    return Tally(total, killed, unusable, tuple(left))
+
+
+class _Judge:
+    """Judges the mutants of one bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._reads = {rule.id: _read_by(rule) for rule in bundle.rules}
+
+    def notices(self, mutant: Mutant, cases: Mapping[Point, Sequence[_Known]]) -> bool | None:
+        """Whether some case fails on a mutant; None when the mutant does not compile, so that nobody could ship it."""
+        concerned = self._concerned(mutant)
+        if not concerned:
+            return True
+        try:
+            guards = self._compiled(mutant, concerned)
+        except PolicyError:
+            return None
+        points = {Point(rule.at) for rule in concerned}
+        names = frozenset(rule.id for rule in concerned)
+        return any(_fails(each, names, guards) for point in points for each in cases.get(point, ()))
+
+    def _concerned(self, mutant: Mutant) -> list[RuleSource]:
+        """The rules whose say may differ, as they are in the bundle."""
+        if mutant.limit is not None:
+            name = f"limits.{mutant.limit.name}"
+            return [rule for rule in self._bundle.rules if name in self._reads[rule.id]]
+        changed = mutant.removed or (mutant.rule.id if mutant.rule is not None else "")
+        return [rule for rule in self._bundle.rules if rule.id == changed]
+
+    def _compiled(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet:
+        """Guards of the rules concerned alone, with the limits they read: nothing else can have changed."""
+        whole = mutant.of(self._bundle)
+        names = {rule.id for rule in concerned}
+        rules = tuple(rule for rule in whole.rules if rule.id in names)
+        read = {name for rule in rules for name in _read_by(rule)}
+        limits = {name: limit for name, limit in whole.limits.items() if f"limits.{name}" in read}
+        return compile_bundle(replace(whole, rules=rules, limits=limits, lifecycles={}))
+
+
+def _fails(known: _Known, names: frozenset[str], guards: GuardSet) -> bool:
+    """Whether a case that passed no longer does with some rules judged by other guards."""
+    decided = guards.guards[known.case.at].decide(known.moment.views, known.moment.problems)
+    again = [each for each in decided.findings if each.rule in names]
+    if _same(again, [each for each in known.answer.against if each.rule in names]):
+        return False
+    others = [each for each in known.answer.against if each.rule not in names]
+    return any(differences(known.case, recombined(known.case.at, [*others, *again])))
+
+
+def _same(left: Sequence[Finding], right: Sequence[Finding]) -> bool:
+    """Whether findings say the same, in whatever words."""
+    return {(f.rule, f.result, f.effect) for f in left} == {(f.rule, f.result, f.effect) for f in right}
+
+
+def _read_by(rule: RuleSource) -> frozenset[str]:
+    """The limits that a rule reads, `limits.` and name."""
+    names: set[str] = set()
+    for text in (rule.require, rule.when):
+        if text is not None:
+            for node in syntax.walk(parse_expression(text.text)):
+                if isinstance(node, syntax.Name):
+                    names.add(".".join(node.path.split(".")[:2]))
+    return frozenset(names)
