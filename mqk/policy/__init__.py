@@ -5,17 +5,13 @@ What does not: which facts exist and what a rule decides (mqk.guards).
 """
 
 from mqk.policy.bundle import (
+    AllocationSource,
+    BrokerSource,
     Bundle,
     ExecutionPolicy,
-    LatchSource,
     LatencyBars,
-    Layer,
-    LifecycleSource,
-    Limit,
-    RuleSource,
     SchedulePolicy,
     StrategySpec,
-    TransitionSource,
 )
 from mqk.policy.codes import CODES, EXPRESSION_CODES, QUANTITY_CODES
 from mqk.policy.diagnostics import Diagnostic, PolicyError, Severity, Span, error, in_order, listed, quoted
@@ -24,7 +20,24 @@ from mqk.policy.effective import check_policies, effective_bundle
 from mqk.policy.nodes import Entry, Mapping, Node, Scalar, Sequence, Text
 from mqk.policy.render import render_json, render_text
 from mqk.policy.resources import schemas_dir, shipped_policies_dir
+from mqk.policy.sources import (
+    ClaimSource,
+    InvariantSource,
+    LatchSource,
+    Layer,
+    LetSource,
+    LifecycleSource,
+    Limit,
+    LoosenSource,
+    RuleSource,
+    Stage,
+    TableRow,
+    TableSource,
+    TransitionSource,
+    WaiverSource,
+)
 from mqk.policy.suggest import closest, did_you_mean
+from mqk.policy.suites import CaseSource, Given, GivenFact, TestSource
 from mqk.policy.values import Instant, LimitValue, TimeOfDay, canonical_text, read_any, read_limit, type_name
 from mqk.policy.wording import expression_fault
 
@@ -32,18 +45,27 @@ __all__ = [
     "CODES",
     "EXPRESSION_CODES",
     "QUANTITY_CODES",
+    "AllocationSource",
+    "BrokerSource",
     "Bundle",
+    "CaseSource",
+    "ClaimSource",
     "Diagnostic",
     "Document",
     "Entry",
     "ExecutionPolicy",
+    "Given",
+    "GivenFact",
     "Instant",
+    "InvariantSource",
     "LatchSource",
     "LatencyBars",
     "Layer",
+    "LetSource",
     "LifecycleSource",
     "Limit",
     "LimitValue",
+    "LoosenSource",
     "Mapping",
     "Node",
     "PolicyError",
@@ -54,10 +76,15 @@ __all__ = [
     "Sequence",
     "Severity",
     "Span",
+    "Stage",
     "StrategySpec",
+    "TableRow",
+    "TableSource",
+    "TestSource",
     "Text",
     "TimeOfDay",
     "TransitionSource",
+    "WaiverSource",
     "canonical_text",
     "check_policies",
     "closest",

@@ -1,13 +1,14 @@
-"""What binds one engine once all layers are laid: the Bundle, its parts, and where each of them came from.
+"""What binds one engine once all layers are laid: the Bundle, and where each of its parts came from.
 
-Plain data with its hash; laying the layers is layers.py and effective.py, compiling it is mqk.guards.
+Plain data with its hash; rules, limits and the like are sources.py, laying the layers is layers.py and effective.py,
+compiling it is mqk.guards.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -15,58 +16,20 @@ from mqk.policy.canonical import canonical_bytes
 from mqk.policy.describe import describe
 from mqk.policy.diagnostics import PolicyError, Span, error, quoted
 from mqk.policy.nodes import Text
+from mqk.policy.sources import (
+    ClaimSource,
+    Layer,
+    LetSource,
+    LifecycleSource,
+    Limit,
+    LoosenSource,
+    RuleSource,
+    Stage,
+    TableSource,
+    WaiverSource,
+)
 from mqk.policy.suggest import did_you_mean
-from mqk.policy.values import LimitValue
 from mqk.quantity import Duration, Money, Ratio
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One document's say in a value: the document (`risk:tier_a`), what it wrote and where."""
-
-    document: str
-    text: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit as it stands: its value, as written by the uppermost layer, and every layer from the lowest up."""
-
-    name: str
-    value: LimitValue
-    text: str
-    span: Span
-    chain: tuple[Layer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LatchSource:
-    """How long an outcome lasts (`session_end` or `released`) and which role may release it."""
-
-    until: str
-    by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSource:
-    """A rule as it stands; `confirm` counts judgements in a row, `document` and `span` are the uppermost layer's."""
-
-    id: str
-    title: str
-    at: str
-    require: Text
-    when: Text | None
-    otherwise: str
-    confirm: int
-    latch: LatchSource | None
-    exits_included: bool
-    exits_reason: str | None
-    enforce: str
-    cites: tuple[str, ...]
-    document: str
-    span: Span
-    chain: tuple[Layer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +40,6 @@ class StrategySpec:
     params: Mapping[str, str]
     shadow: bool
     span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class TransitionSource:
-    """One move of a state machine, from each of `from_states` (`any` written out, the target left out) to `to`."""
-
-    from_states: tuple[str, ...]
-    to: str
-    by: str
-    role: str | None
-    require: Text | None
-    when: Text | None
-    confirm: str | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleSource:
-    """A state machine: what each state is (`initial`, `normal`, `sticky`) and the moves there are."""
-
-    id: str
-    states: Mapping[str, str]
-    transitions: tuple[TransitionSource, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +77,33 @@ class SchedulePolicy:
     replay_pace: Duration
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerSource:
+    """Who carries the orders out: the broker's registered name, and the account there."""
+
+    id: str
+    account: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationSource:
+    """The engine's part of the firm's capital, and the symbols it is confined to (None: no others' business)."""
+
+    id: str
+    capital: Money
+    part: Money
+    symbols: tuple[str, ...] | None
+    document: str
+    span: Span
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Everything that binds one engine. `as_of` and `overlays` say how it was asked for, `not_in_force` what fell out.
 
     Two bundles with one `sha256` mean the same, whatever files, comments, titles or order they were written in.
+    `stages` are the layers of limits, rules, names and tables from the lowest up, the last being what rules.
     """
 
     engine: str
@@ -161,6 +123,30 @@ class Bundle:
     as_of: date | None = None
     overlays: tuple[str, ...] = ()
     not_in_force: tuple[Layer, ...] = ()
+    lets: Mapping[str, LetSource] = field(default_factory=dict)
+    tables: Mapping[str, TableSource] = field(default_factory=dict)
+    waivers: tuple[WaiverSource, ...] = ()
+    claims: tuple[ClaimSource, ...] = ()
+    loosened: tuple[LoosenSource, ...] = ()
+    mandatory: Mapping[str, Layer] = field(default_factory=dict)
+    allocation: AllocationSource | None = None
+    broker: BrokerSource | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = field(default=(), repr=False)
+
+    def at_stage(self, index: int) -> Bundle:
+        """The bundle with its ruling content as it stands after one stage: for comparing a layer with those below."""
+        stage = self.stages[index]
+        return replace(
+            self,
+            limits=stage.limits,
+            rules=stage.rules,
+            lets=stage.lets,
+            tables=stage.tables,
+            loosened=stage.loosened,
+            waivers=(),
+            stages=self.stages[: index + 1],
+        )
 
     def provenance(self, key: str) -> tuple[Layer, ...]:
         """The layers behind a dotted key (`limits.max_position`, `rules.CAP-01`), lowest first.

@@ -6,17 +6,19 @@ what changes nothing: files, comments, document ids, titles, owners, citations, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import rfc8785
 
 from mqk.dsl import format_expression, parse_expression
+from mqk.policy.nodes import Scalar, Sequence, Text
 from mqk.policy.values import LimitValue, canonical_text, read_any, type_tag
-from mqk.quantity import QuantityError
+from mqk.quantity import QuantityError, format_date
 
 if TYPE_CHECKING:
-    from mqk.policy.bundle import Bundle, ExecutionPolicy, LifecycleSource, RuleSource, SchedulePolicy, TransitionSource
-    from mqk.policy.nodes import Text
+    from mqk.policy.bundle import Bundle, ExecutionPolicy, SchedulePolicy
+    from mqk.policy.sources import LifecycleSource, RuleSource, TableRow, TableSource, TransitionSource
 
 # What rfc8785 takes; numbers never occur bare, so that no reader can round them.
 Json = dict[str, "Json"] | list["Json"] | str | bool | int | None
@@ -36,9 +38,12 @@ def canonical_bytes(bundle: Bundle) -> bytes:
         ],
         "limits": {name: _value(limit.value) for name, limit in bundle.limits.items()},
         "rules": {rule.id: _rule(rule) for rule in bundle.rules},
+        "lets": {name: _expression(let.text) for name, let in bundle.lets.items()},
+        "tables": {name: _table(table) for name, table in bundle.tables.items()},
         "lifecycles": {name: _lifecycle(machine) for name, machine in bundle.lifecycles.items()},
         "execution": _execution(bundle.execution),
         "schedule": _schedule(bundle.schedule),
+        "broker": None if bundle.broker is None else {"id": bundle.broker.id, "account": bundle.broker.account},
         "baseline": {name: _fact(text) for name, text in bundle.baseline.items()},
     }
     return rfc8785.dumps(content)
@@ -54,6 +59,10 @@ def _expression(text: Text | None) -> str | None:
 
 def _rule(rule: RuleSource) -> Json:
     latch: Json = None if rule.latch is None else {"until": rule.latch.until, "by": rule.latch.by}
+    waivers: list[Json] = [
+        {"scope": _expression(each.scope), "from": format_date(each.start), "until": format_date(each.end)}
+        for each in rule.waivers
+    ]
     return {
         "at": rule.at,
         "when": _expression(rule.when),
@@ -63,7 +72,35 @@ def _rule(rule: RuleSource) -> Json:
         "latch": latch,
         "exits_included": rule.exits_included,
         "enforce": rule.enforce,
+        "waivers": sorted(waivers, key=rfc8785.dumps),
     }
+
+
+def _table(table: TableSource) -> Json:
+    rows = [_row(row) for row in table.rows]
+    return {
+        "hit": table.hit,
+        "collect": table.collect,
+        "input": {name: _expression(text) for name, text in table.inputs},
+        "output": dict(table.outputs),
+        # Only where the first row that fits wins does their order mean anything.
+        "rows": rows if table.hit == "first" else sorted(rows, key=rfc8785.dumps),
+        "otherwise": None if table.otherwise is None else _outputs(table.otherwise),
+    }
+
+
+def _row(row: TableRow) -> Json:
+    cells: dict[str, Json] = {}
+    for name, cell in row.cells.items():
+        if isinstance(cell, Sequence):
+            cells[name] = [*sorted(item.text for item in cell.items if isinstance(item, Scalar))]
+        elif cell.text.strip() != "any":
+            cells[name] = " ".join(cell.text.split())
+    return {"cells": cells, "outputs": _outputs(row.outputs)}
+
+
+def _outputs(outputs: Mapping[str, Text]) -> dict[str, Json]:
+    return {name: _fact(text) for name, text in outputs.items()}
 
 
 def _lifecycle(machine: LifecycleSource) -> Json:

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqk.policy.nodes import Sequence, Text
 from mqk.policy.values import type_tag
 from mqk.quantity import format_date
 
 if TYPE_CHECKING:
-    from mqk.policy.bundle import Bundle, Layer, Limit, RuleSource, TransitionSource
+    from mqk.policy.bundle import AllocationSource, Bundle
     from mqk.policy.diagnostics import Span
-    from mqk.policy.nodes import Text
+    from mqk.policy.nodes import Node
+    from mqk.policy.sources import (
+        ClaimSource,
+        InvariantSource,
+        Layer,
+        LetSource,
+        Limit,
+        LoosenSource,
+        RuleSource,
+        TableSource,
+        TransitionSource,
+        WaiverSource,
+    )
 
 
 def describe(bundle: Bundle) -> dict[str, object]:
@@ -35,7 +48,11 @@ def describe(bundle: Bundle) -> dict[str, object]:
         "limits": {name: _limit(limit) for name, limit in bundle.limits.items()},
         "rules": [_rule(rule) for rule in bundle.rules],
         "lifecycles": {
-            name: {"states": dict(machine.states), "transitions": [_transition(move) for move in machine.transitions]}
+            name: {
+                "states": dict(machine.states),
+                "transitions": [_transition(move) for move in machine.transitions],
+                "invariants": [_invariant(each) for each in machine.invariants],
+            }
             for name, machine in bundle.lifecycles.items()
         },
         "execution": {
@@ -57,6 +74,16 @@ def describe(bundle: Bundle) -> dict[str, object]:
             "replay_pace": str(schedule.replay_pace),
         },
         "baseline": {name: text.text for name, text in bundle.baseline.items()},
+        "lets": {name: _let(let) for name, let in bundle.lets.items()},
+        "tables": {name: _table(table) for name, table in bundle.tables.items()},
+        "waivers": [_waiver(each) for each in bundle.waivers],
+        "loosened": [_loosened(each) for each in bundle.loosened],
+        "claims": [_claim(each) for each in bundle.claims],
+        "mandatory": {name: _layer(layer) for name, layer in bundle.mandatory.items()},
+        "allocation": None if bundle.allocation is None else _allocation(bundle.allocation),
+        "broker": None if bundle.broker is None else {"id": bundle.broker.id, "account": bundle.broker.account},
+        "keys": dict(bundle.keys),
+        "stages": [stage.document for stage in bundle.stages],
         "not_in_force": [_layer(layer) for layer in bundle.not_in_force],
     }
 
@@ -97,6 +124,9 @@ def _rule(rule: RuleSource) -> dict[str, object]:
         "exits_reason": rule.exits_reason,
         "enforce": rule.enforce,
         "cites": list(rule.cites),
+        "rationale": rule.rationale,
+        "waivable": rule.waivable,
+        "waivers": [each.id for each in rule.waivers],
         "document": rule.document,
         **_place(rule.span),
         "chain": [_layer(layer) for layer in rule.chain],
@@ -113,4 +143,100 @@ def _transition(move: TransitionSource) -> dict[str, object]:
         "require": _text(move.require),
         "confirm": move.confirm,
         **_place(move.span),
+    }
+
+
+def _let(let: LetSource) -> dict[str, object]:
+    return {"is": _text(let.text), "document": let.document, **_place(let.span), "chain": [*map(_layer, let.chain)]}
+
+
+def _table(table: TableSource) -> dict[str, object]:
+    return {
+        "title": table.title,
+        "hit": table.hit,
+        "collect": table.collect,
+        "input": {name: _text(text) for name, text in table.inputs},
+        "output": dict(table.outputs),
+        "rows": [
+            {
+                "cells": {name: _cell(cell) for name, cell in row.cells.items()},
+                "outputs": {name: _text(text) for name, text in row.outputs.items()},
+                **_place(row.span),
+            }
+            for row in table.rows
+        ],
+        "otherwise": None if table.otherwise is None else {name: _text(text) for name, text in table.otherwise.items()},
+        "document": table.document,
+        **_place(table.span),
+        "chain": [_layer(layer) for layer in table.chain],
+    }
+
+
+def _cell(cell: Node | Text) -> object:
+    if isinstance(cell, Sequence):
+        return [_cell(item) for item in cell.items]
+    return cell.text.strip() if isinstance(cell, Text) else None
+
+
+def _waiver(waiver: WaiverSource) -> dict[str, object]:
+    return {
+        "id": waiver.id,
+        "title": waiver.title,
+        "rule": waiver.rule,
+        "scope": _text(waiver.scope),
+        "why": waiver.why,
+        "ticket": waiver.ticket,
+        "requested_by": waiver.requested_by,
+        "approved_by": waiver.approved_by,
+        "from": format_date(waiver.start),
+        "until": format_date(waiver.end),
+        **_place(waiver.span),
+    }
+
+
+def _loosened(loosened: LoosenSource) -> dict[str, object]:
+    return {
+        "target": loosened.target,
+        "why": loosened.why,
+        "approved_by": loosened.approved_by,
+        "until": format_date(loosened.until),
+        "document": loosened.document,
+        **_place(loosened.span),
+    }
+
+
+def _claim(claim: ClaimSource) -> dict[str, object]:
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "at": claim.at,
+        "when": _text(claim.when),
+        "never": list(claim.never),
+        "always": list(claim.always),
+        "engine": claim.engine,
+        "no_more_permissive_than": claim.than,
+        "document": claim.document,
+        **_place(claim.span),
+    }
+
+
+def _allocation(allocation: AllocationSource) -> dict[str, object]:
+    return {
+        "id": allocation.id,
+        "capital": str(allocation.capital),
+        "part": str(allocation.part),
+        "symbols": None if allocation.symbols is None else list(allocation.symbols),
+        **_place(allocation.span),
+    }
+
+
+def _invariant(invariant: InvariantSource) -> dict[str, object]:
+    return {
+        "id": invariant.id,
+        "title": invariant.title,
+        "never_reach": invariant.reach,
+        "when": _text(invariant.when),
+        "without": _text(invariant.without),
+        "since": invariant.since,
+        **_place(invariant.span),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mqk.dsl import format_expression, parse_expression
-from mqk.policy.bundle import Bundle, LatchSource, Layer, Limit, RuleSource, StrategySpec
+from mqk.policy.bundle import Bundle, StrategySpec
 from mqk.policy.dates import in_force
 from mqk.policy.diagnostics import Diagnostic, PolicyError, Span, error, in_order, listed, quoted
 from mqk.policy.documents import Document, PolicySet
@@ -21,6 +21,7 @@ from mqk.policy.nodes import Scalar, Text  # fmt: skip
 from mqk.policy.nodes import Sequence as SequenceNode
 from mqk.policy.schemas import schema_set
 from mqk.policy.settings import read_execution, read_schedule
+from mqk.policy.sources import LatchSource, Layer, Limit, RuleSource
 from mqk.policy.suggest import did_you_mean
 from mqk.policy.values import LimitValue, read_value, type_name
 from mqk.quantity import format_date, parse_count, parse_money

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from mqk.policy.bundle import Layer
 from mqk.policy.dates import in_force, read_period
 from mqk.policy.documents import Document, PolicySet
 from mqk.policy.nodes import Mapping, Node, Scalar  # fmt: skip
 from mqk.policy.nodes import Sequence as SequenceNode
+from mqk.policy.sources import Layer
 
 # What a document says about itself rather than about the policy.
 _HEADER = frozenset({"kind", "id", "title", "owner", "extends", "effective", "overlay"})

@@ -5,10 +5,10 @@ Whether the machine makes sense is checks.py; what a move costs or proves is mqk
 
 from __future__ import annotations
 
-from mqk.policy.bundle import LifecycleSource, TransitionSource
 from mqk.policy.checks import expanded, state_kinds
 from mqk.policy.documents import Document
 from mqk.policy.nodes import Mapping
+from mqk.policy.sources import LifecycleSource, TransitionSource
 
 
 def read_lifecycle(document: Document) -> LifecycleSource:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mqk.policy.bundle import ExecutionPolicy, LatencyBars, Layer, SchedulePolicy
+from mqk.policy.bundle import ExecutionPolicy, LatencyBars, SchedulePolicy
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.documents import Document
 from mqk.policy.layers import Said, keys_said, written
+from mqk.policy.sources import Layer
 from mqk.policy.values import read_commission
 from mqk.quantity import Duration, Money, Ratio, parse_count, parse_duration, parse_ratio
 
