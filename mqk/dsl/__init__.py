@@ -5,9 +5,9 @@ What does not: which facts exist (mqk.guards), where expressions are written (mq
 """
 
 from mqk.dsl.check import Checked, check_expression
-from mqk.dsl.environment import ConstantRef, DerivedRef, Environment, FactRef, Ref
+from mqk.dsl.environment import CollectionRef, ConstantRef, DerivedRef, ElementRef, Environment, FactRef, Ref
 from mqk.dsl.errors import DslError, EvaluationError
-from mqk.dsl.evaluate import Lookup, evaluate
+from mqk.dsl.evaluate import Lookup, Within, evaluate
 from mqk.dsl.format import format_expression
 from mqk.dsl.parse import parse_expression
 from mqk.dsl.syntax import Expr
@@ -15,9 +15,11 @@ from mqk.dsl.types import Type
 
 __all__ = [
     "Checked",
+    "CollectionRef",
     "ConstantRef",
     "DerivedRef",
     "DslError",
+    "ElementRef",
     "Environment",
     "EvaluationError",
     "Expr",
@@ -25,6 +27,7 @@ __all__ = [
     "Lookup",
     "Ref",
     "Type",
+    "Within",
     "check_expression",
     "evaluate",
     "format_expression",

@@ -23,6 +23,7 @@ from mqk.dsl.emit_numbers import Number, combine, relation, set_literal
 from mqk.dsl.environment import ConstantRef, DerivedRef, FactRef
 from mqk.dsl.evaluate import only_presence
 from mqk.dsl.missing import MISSING, MissingFact
+from mqk.dsl.windows import window_attribute
 
 Judge = Callable[..., int]
 
@@ -93,16 +94,10 @@ def emit_point(
 
 def attribute(name: str) -> str:
     """Where generated code reads a fact or a window: `order.limit_price`, `windows.rejects_300s`."""
-    if name.startswith("count("):
+    if name.startswith(("count(", "total(")):
         return "windows." + window_attribute(name)
     view, _, rest = name.partition(".")
     return f"{view}.{rest.replace('.', '_')}"
-
-
-def window_attribute(slot: str) -> str:
-    """The attribute of the `windows` view that carries one window's count."""
-    stream, _, duration = slot.removeprefix("count(").removesuffix(")").partition(" within ")
-    return f"{stream}_{duration}"
 
 
 @dataclass(slots=True)

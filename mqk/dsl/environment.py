@@ -5,7 +5,7 @@ The checker asks an environment; mqk.guards builds one from the facts catalogue 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,7 +40,35 @@ class ConstantRef:
     value: Value
 
 
-Ref = FactRef | DerivedRef | ConstantRef
+@dataclass(frozen=True, slots=True)
+class ElementRef:
+    """A field of an element of a collection, such as `p.exposure` in `some p in positions satisfies ...`."""
+
+    variable: str
+    field: str
+    type: Type
+    optional: bool = False
+
+    @property
+    def name(self) -> str:
+        """The field as it is written."""
+        return f"{self.variable}.{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRef:
+    """A bounded collection: the fields of its elements by name, and how many elements it can have.
+
+    More elements than `maximum` make everything said about them an error. `noun` is what its elements are counted in.
+    """
+
+    name: str
+    fields: Mapping[str, FactRef]
+    maximum: int
+    noun: str = ""
+
+
+Ref = FactRef | DerivedRef | ConstantRef | ElementRef
 
 
 class Environment(Protocol):
@@ -52,8 +80,14 @@ class Environment(Protocol):
     def names(self) -> Collection[str]:
         """Every name that `lookup` knows, for suggestions."""
 
-    def streams(self) -> Collection[str]:
-        """The event streams that `count(... within ...)` may count."""
+    def streams(self) -> Mapping[str, Type | None]:
+        """The event streams that windows may count, each with the type of the amount that `total(...)` adds up."""
+
+    def collection(self, name: str) -> CollectionRef | None:
+        """The collection of that name, or None when there is none here."""
+
+    def collections(self) -> Collection[str]:
+        """Every name that `collection` knows, for suggestions."""
 
     def absence(self, name: str) -> str | None:
         """Why a name that exists elsewhere does not exist here, or None when it exists nowhere."""

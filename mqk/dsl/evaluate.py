@@ -7,18 +7,20 @@ Three rules make it three-valued and fail-closed:
 1. A fact that is missing, stale or of the wrong type is an error where it is used, and so is a division by zero.
 2. `and` and `or` judge every operand, so an error is never absorbed - except that an operand made of `present(...)`
    tests alone may settle the result, and what stands behind it is then not judged.
-3. `if` judges its condition and the chosen branch only.
+3. `if` judges its condition and the chosen branch only. What is said of a collection is judged for every element,
+   even when one of them has settled it; an element for which `where` is false is judged no further.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
 from mqk.dsl import syntax
-from mqk.dsl.environment import ConstantRef, DerivedRef, FactRef
+from mqk.dsl.environment import CollectionRef, ConstantRef, DerivedRef, ElementRef, FactRef
 from mqk.dsl.errors import EvaluationError, Fault
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -41,7 +43,57 @@ class Lookup(Protocol):
         """Whether the fact is there. Never raises."""
 
     def window(self, slot: str) -> int:
-        """How many events a window holds. Raises EvaluationError when nobody counts them."""
+        """What a window holds. Raises EvaluationError when nobody counts it."""
+
+    def elements(self, ref: CollectionRef) -> Sequence[object]:
+        """The elements of a collection. Raises EvaluationError when it is missing or has too many."""
+
+    def field(self, element: object, ref: ElementRef) -> syntax.Value:
+        """The value of an element's field. Raises EvaluationError when it is missing, stale or of the wrong type."""
+
+    def has(self, element: object, ref: ElementRef) -> bool:
+        """Whether an element's field is there. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A lookup inside a quantifier: everything that `outer` knows, and one element under its name."""
+
+    outer: Lookup
+    variable: str
+    element: object
+
+    def fact(self, ref: FactRef) -> syntax.Value:
+        """As outside."""
+        return self.outer.fact(ref)
+
+    def present(self, ref: FactRef) -> bool:
+        """As outside."""
+        return self.outer.present(ref)
+
+    def window(self, slot: str) -> int:
+        """As outside."""
+        return self.outer.window(slot)
+
+    def elements(self, ref: CollectionRef) -> Sequence[object]:
+        """As outside."""
+        return self.outer.elements(ref)
+
+    def field(self, element: object, ref: ElementRef) -> syntax.Value:
+        """As outside."""
+        return self.outer.field(element, ref)
+
+    def has(self, element: object, ref: ElementRef) -> bool:
+        """As outside."""
+        return self.outer.has(element, ref)
+
+
+def _element(lookup: Lookup, variable: str) -> object:
+    while isinstance(lookup, Within):
+        if lookup.variable == variable:
+            return lookup.element
+        lookup = lookup.outer
+    raise AssertionError(f"`{variable}` was not checked")
 
 
 def evaluate(expr: syntax.Expr, lookup: Lookup) -> syntax.Value:
@@ -60,6 +112,8 @@ def evaluate(expr: syntax.Expr, lookup: Lookup) -> syntax.Value:
                     return evaluate(definition, lookup)
                 case ConstantRef(value=value):
                     return value
+                case ElementRef(variable=variable):
+                    return lookup.field(_element(lookup, variable), ref)
                 case _:
                     raise AssertionError(f"`{expr.path}` was not checked")
         case syntax.SetOf(items=items):
@@ -94,15 +148,37 @@ def evaluate(expr: syntax.Expr, lookup: Lookup) -> syntax.Value:
             numbers = [_number(evaluate(argument, lookup)) for argument in arguments]
             if function == "abs":
                 return abs(numbers[0])
+            if function == "multiple_of":
+                return _arithmetic("/", *numbers).denominator == 1
             return min(numbers) if function == "min" else max(numbers)
         case syntax.Present(fact=fact):
+            if isinstance(fact.ref, ElementRef):
+                return lookup.has(_element(lookup, fact.ref.variable), fact.ref)
             assert isinstance(fact.ref, FactRef)
             return lookup.present(fact.ref)
         case syntax.Window(slot=slot):
             assert slot is not None
             return lookup.window(slot)
+        case syntax.Quantified(kind=kind, body=body):
+            inside = meant(expr, lookup)
+            if kind == "count":
+                return len(list(inside))
+            assert body is not None
+            said = [evaluate(body, each) for each in inside]
+            if kind == "sum":
+                return sum((_number(value) for value in said), Fraction(0))
+            return any(said) if kind == "some" else all(said)
         case _:
             raise AssertionError(f"unknown node {type(expr).__name__}")
+
+
+def meant(expr: syntax.Quantified, lookup: Lookup) -> Iterator[Within]:
+    """For every element that a quantifier speaks of, the lookup in which its body is judged."""
+    assert expr.ref is not None
+    for element in lookup.elements(expr.ref):
+        inside = Within(lookup, expr.variable, element)
+        if expr.where is None or evaluate(expr.where, inside):
+            yield inside
 
 
 def only_presence(expr: syntax.Expr) -> bool:

@@ -58,7 +58,22 @@ def _text(expr: syntax.Expr) -> tuple[str, int]:
             return f"{function}(" + ", ".join(_at(argument, _IF) for argument in arguments) + ")", _ATOM
         case syntax.Present(fact=fact):
             return f"present({fact.path})", _ATOM
-        case syntax.Window(stream=stream, duration=duration):
-            return f"count({stream} within {_at(duration, _SUM)})", _ATOM
+        case syntax.Window(function=function, stream=stream, duration=duration):
+            return f"{function}({stream} within {_at(duration, _SUM)})", _ATOM
+        case syntax.Quantified():
+            return _quantified(expr)
         case _:
             raise AssertionError(f"unknown node {type(expr).__name__}")
+
+
+def _quantified(expr: syntax.Quantified) -> tuple[str, int]:
+    elements = f"{expr.variable} in {expr.collection}"
+    where = "" if expr.where is None else f" where {_at(expr.where, _OR)}"
+    if expr.kind in ("some", "every"):
+        assert expr.body is not None
+        return f"{expr.kind} {elements}{where} satisfies {_at(expr.body, _IF)}", _IF
+    # A condition at the end would swallow what follows.
+    level = _IF if where else _ATOM
+    if expr.body is None:
+        return f"count of {elements}{where}", level
+    return f"sum of {_at(expr.body, _SUM)} for {elements}{where}", level

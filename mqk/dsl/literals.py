@@ -37,11 +37,13 @@ def literal(expr: syntax.Literal) -> tuple[syntax.Value, t.Type]:
                 amount = parse_money(text)
                 return amount.micros, t.money(amount.currency)
             case "count":
-                return parse_count(text).value, t.COUNT
+                count = parse_count(text)
+                return count.value, t.count_of(count.noun)
             case "duration":
                 return parse_duration(text).micros, t.DURATION
             case "span":
-                return parse_span(text).count, t.SPAN
+                span = parse_span(text)
+                return span.count, t.span_in(span.unit)
             case "time":
                 return parse_time(text), t.TIME
             case "date":

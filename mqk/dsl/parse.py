@@ -6,6 +6,7 @@ What lives here: the lark parser and the making of nodes. What does not: names a
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import cast
@@ -126,13 +127,17 @@ def _mend(word: str) -> str | None:
     return None
 
 
-_KEYWORDS = frozenset({"and", "or", "not", "in", "of", "if", "then", "else", "true", "false"})
+KEYWORDS = frozenset(
+    {"and", "or", "not", "in", "of", "if", "then", "else", "true", "false"}
+    | {"some", "every", "sum", "count", "total", "for", "where", "satisfies", "within"}
+)
+"""Words that have a meaning of their own, and so are no names."""
 
 
 def _token_help(text: str, token: Token, start: int) -> str | None:
     before = re.search(r"(\S+)\s*$", text[:start])
     for word in (str(token), before.group(1) if before else ""):
-        if word.lower() in _KEYWORDS and word != word.lower():
+        if word.lower() in KEYWORDS and word != word.lower():
             return f"write `{word.lower()}`"
     if token.type == "COMPARATOR" and before and before.group(1)[-1] in "=<>!":
         return "comparisons are `<` `<=` `==` `!=` `>=` `>`"
@@ -256,6 +261,50 @@ class _Builder:
         return syntax.Window(
             start=meta.start_pos, end=meta.end_pos, stream=str(stream), duration=cast("syntax.Expr", duration)
         )
+
+    def total(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        return replace(cast("syntax.Window", self.window(meta, children)), function="total")
+
+    def _quantified(
+        self,
+        kind: str,
+        meta: Meta,
+        names: list[Token | syntax.Expr],
+        where: syntax.Expr | None,
+        body: syntax.Expr | None,
+    ) -> syntax.Expr:
+        variable, collection = (cast("Token", name) for name in names)
+        if "." in variable:
+            start = variable.start_pos or 0
+            message = f"`{variable}` cannot name an element: a name that an expression gives has no dot"
+            raise DslError("syntax", message, start, start + len(variable), "write one letter or word, such as `p`")
+        return syntax.Quantified(
+            start=meta.start_pos,
+            end=meta.end_pos,
+            kind=kind,
+            variable=str(variable),
+            collection=str(collection),
+            where=where,
+            body=body,
+        )
+
+    def _satisfies(self, kind: str, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        *where, body = (cast("syntax.Expr", child) for child in children[2:])
+        return self._quantified(kind, meta, children[:2], where[0] if where else None, body)
+
+    def some(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        return self._satisfies("some", meta, children)
+
+    def every(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        return self._satisfies("every", meta, children)
+
+    def sum(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        body, *where = (cast("syntax.Expr", child) for child in (children[0], *children[3:]))
+        return self._quantified("sum", meta, children[1:3], where[0] if where else None, body)
+
+    def tally(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
+        where = [cast("syntax.Expr", child) for child in children[2:]]
+        return self._quantified("count", meta, children[:2], where[0] if where else None, None)
 
     def call(self, meta: Meta, children: list[Token | syntax.Expr]) -> syntax.Expr:
         function = cast("Token", children[0])

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from mqk.dsl.environment import Ref
+    from mqk.dsl.environment import CollectionRef, Ref
     from mqk.dsl.types import Type
 
 # A value as backends hold it: micros for money, prices, durations, instants and times of day; days for dates.
@@ -36,7 +36,7 @@ class Expr:
             value = getattr(self, name)
             if isinstance(value, tuple):
                 yield from value
-            else:
+            elif value is not None:
                 yield value
 
 
@@ -51,7 +51,7 @@ class Literal(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name(Expr):
-    """A dotted lower-case name: a fact, a limit or a definition; `ref` says which, once checked."""
+    """A lower-case name: a fact, a limit, a definition or a field of an element; `ref` says which, once checked."""
 
     path: str
     ref: Ref | None = field(default=None, compare=False)
@@ -146,7 +146,7 @@ class If(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Expr):
-    """`abs(a)`, `min(a, b, ...)`, `max(a, b, ...)`."""
+    """`abs(a)`, `min(a, b, ...)`, `max(a, b, ...)`, `multiple_of(a, b)`."""
 
     function: str
     arguments: tuple[Expr, ...]
@@ -165,11 +165,12 @@ class Present(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window(Expr):
-    """`count(stream within duration)`: how many events of a stream lie in the window that ends now.
+    """`count(stream within span)`: how many events lie in the window that ends now; `total(...)`: what they add up to.
 
-    `slot` is the name of the input that carries the count, set by the checker.
+    `function` is `count` or `total`; `slot` is the name of the input that carries the answer, set by the checker.
     """
 
+    function: str = "count"
     stream: str
     duration: Expr
     slot: str | None = None
@@ -177,8 +178,34 @@ class Window(Expr):
     BELOW: ClassVar[tuple[str, ...]] = ("duration",)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantified(Expr):
+    """What is said of the elements of a bounded collection, each called `variable` in turn.
+
+    `kind` is `some` or `every` (`... satisfies body`), `sum` (`sum of body for ...`) or `count` (without a body). Only
+    elements for which `where` holds are meant; None means all of them.
+    """
+
+    kind: str
+    variable: str
+    collection: str
+    where: Expr | None = None
+    body: Expr | None = None
+    ref: CollectionRef | None = field(default=None, compare=False)
+
+    BELOW: ClassVar[tuple[str, ...]] = ("where", "body")
+
+
 def walk(expr: Expr) -> Iterator[Expr]:
     """The expression and everything below it, outermost first."""
     yield expr
     for child in expr.children():
         yield from walk(child)
+
+
+def free_variables(expr: Expr) -> frozenset[str]:
+    """The elements, by the first part of dotted names, that an expression speaks of and does not name itself."""
+    if isinstance(expr, Name):
+        return frozenset({expr.path.partition(".")[0]})
+    below = frozenset(name for child in expr.children() for name in free_variables(child))
+    return below - {expr.variable} if isinstance(expr, Quantified) else below

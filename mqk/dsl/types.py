@@ -32,12 +32,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A kind and what it needs: a currency for money, members for an enumeration, a member type for a set."""
+    """A kind and what it needs: a currency for money, members for an enumeration, a member type for a set.
+
+    `noun` says what a count counts, or in what a number of sessions is given; types that differ only there are equal,
+    and go together unless both have one.
+    """
 
     kind: Kind
     currency: str = ""
     members: tuple[str, ...] = field(default=())
     element: Type | None = None
+    noun: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         match self.kind:
@@ -45,6 +50,10 @@ class Type:
                 return f"money ({self.currency})"
             case Kind.ENUM:
                 return "one of " + ", ".join(f"`{member}`" for member in self.members)
+            case Kind.COUNT if self.noun:
+                return f"count of {self.noun}"
+            case Kind.SPAN if self.noun:
+                return f"number of {self.noun}"
             case Kind.SET:
                 return f"set of {self.element}" if self.element else "set"
             case _:
@@ -81,6 +90,16 @@ def set_of(element: Type) -> Type:
     return Type(Kind.SET, element=element)
 
 
+def count_of(noun: str | None) -> Type:
+    """A count of something named, such as `trades`; of anything, without a noun."""
+    return Type(Kind.COUNT, noun=noun or "")
+
+
+def span_in(unit: str) -> Type:
+    """A number of `sessions` or of `business_days`."""
+    return Type(Kind.SPAN, noun=unit)
+
+
 # What can be added to its like, negated, compared by size and scaled by a number or a ratio.
 SCALAR_KINDS = frozenset({Kind.RATIO, Kind.MONEY, Kind.QUANTITY, Kind.COUNT, Kind.NUMBER, Kind.DURATION})
 ORDERED_KINDS = SCALAR_KINDS | {Kind.TIME, Kind.DATE, Kind.INSTANT, Kind.SPAN}
@@ -90,14 +109,24 @@ BARE_KINDS = frozenset({Kind.QUANTITY, Kind.COUNT, Kind.NUMBER})
 
 
 def unify(left: Type, right: Type) -> Type | None:
-    """The type that both are, a bare number taking the type of what it stands beside; None when they differ."""
+    """The type that both are, a bare number taking the type of what it stands beside; None when they differ.
+
+    Counts of different nouns differ; a count without one goes with any.
+    """
     if left == right:
-        return left
+        if left.noun and right.noun and left.noun != right.noun:
+            return None
+        return left if left.noun else right
     if left.kind is Kind.NUMBER and right.kind in BARE_KINDS:
         return right
     if right.kind is Kind.NUMBER and left.kind in BARE_KINDS:
         return left
     return None
+
+
+def _unnamed(kind: Type) -> Type:
+    """A share of a count has no noun: `20% of count(orders within 300s)` bounds rejects as well as orders."""
+    return COUNT if kind.kind is Kind.COUNT else kind
 
 
 def sum_type(left: Type, right: Type, op: str) -> Type | None:
@@ -116,7 +145,7 @@ def product_type(left: Type, right: Type) -> Type | None:
         if scale.kind is Kind.NUMBER and other.kind in SCALAR_KINDS:
             return other
         if scale.kind is Kind.RATIO and other.kind in SCALAR_KINDS:
-            return RATIO if other.kind is Kind.NUMBER else other
+            return RATIO if other.kind is Kind.NUMBER else _unnamed(other)
         if scale.kind is Kind.QUANTITY and other.kind is Kind.MONEY:
             return other
     return None
@@ -138,5 +167,5 @@ def quotient_type(left: Type, right: Type) -> Type | None:
 def share_type(left: Type, right: Type) -> Type | None:
     """The type of `left of right`, or None: a ratio of something is that something."""
     if left.kind is Kind.RATIO and right.kind in SCALAR_KINDS:
-        return RATIO if right.kind is Kind.NUMBER else right
+        return RATIO if right.kind is Kind.NUMBER else _unnamed(right)
     return None

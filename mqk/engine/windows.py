@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from mqk.dsl.emit_python import window_attribute
+from mqk.dsl.windows import window_attribute
 from mqk.guards.views import Windows
 from mqk.quantity import INT64_MAX
 
@@ -34,6 +34,7 @@ class WindowCounts:
         self._next = _NEVER
         for spec in specs:
             attribute = window_attribute(spec.slot)
+            assert spec.micros is not None, f"nobody counts sessions yet: {spec.slot}"
             self._windows.append((spec.stream, attribute, spec.micros, deque()))
             setattr(self.view, attribute, 0)
 

@@ -6,13 +6,13 @@ facts documents, the reference page and the tests all read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from types import MappingProxyType
 from typing import get_type_hints
 
-from mqk.dsl import DerivedRef, FactRef, Type, check_expression, parse_expression
+from mqk.dsl import CollectionRef, DerivedRef, FactRef, Type, check_expression, parse_expression
 from mqk.dsl.environment import Ref
 from mqk.guards import views
 from mqk.guards.definitions import DEFINITIONS
@@ -73,18 +73,45 @@ class Entry:
         return self.ref.type
 
 
+def _declared(view: type[views.View], prefix: str = "") -> Iterator[Entry]:
+    hints = get_type_hints(view, include_extras=True)
+    for field in fields(view):  # type: ignore[arg-type] # every view is a dataclass
+        (fact,) = hints[field.name].__metadata__
+        name = f"{prefix}{field.name}"
+        yield Entry(name, FactRef(name, fact.type, fact.optional), fact.title, minimum=fact.minimum)
+
+
+@cache
+def fields_at(point: Point) -> Mapping[str, Mapping[str, Entry]]:
+    """The collections that exist at a point, each with the fields of its elements."""
+    return MappingProxyType(
+        {
+            name: MappingProxyType({entry.name: entry for entry in _declared(view.ELEMENT)})
+            for name, view in VIEWS[point].items()
+            if issubclass(view, views.Elements)
+        }
+    )
+
+
+@cache
+def collections_at(point: Point) -> Mapping[str, CollectionRef]:
+    """The collections that rules can quantify over at a point."""
+    found: dict[str, CollectionRef] = {}
+    for name, entries in fields_at(point).items():
+        view = VIEWS[point][name]
+        assert issubclass(view, views.Elements)
+        refs = {field: entry.ref for field, entry in entries.items() if isinstance(entry.ref, FactRef)}
+        found[name] = CollectionRef(name, MappingProxyType(refs), view.MAXIMUM, view.NOUN)
+    return MappingProxyType(found)
+
+
 @cache
 def facts_at(point: Point) -> Mapping[str, Entry]:
     """Every fact that exists at a point, observed facts first, then derived ones in the order they build on."""
     entries: dict[str, Entry] = {}
     for view_name, view in VIEWS[point].items():
-        if view is views.Windows:
-            continue
-        hints = get_type_hints(view, include_extras=True)
-        for field in fields(view):
-            (fact,) = hints[field.name].__metadata__
-            name = f"{view_name}.{field.name}"
-            entries[name] = Entry(name, FactRef(name, fact.type, fact.optional), fact.title, minimum=fact.minimum)
+        if issubclass(view, views.View):
+            entries |= {entry.name: entry for entry in _declared(view, f"{view_name}.")}
     for definition in DEFINITIONS.get(point, ()):
         checked = check_expression(parse_expression(definition.expression), _Facts(entries), definition.type)
         if checked.errors:
@@ -95,13 +122,13 @@ def facts_at(point: Point) -> Mapping[str, Entry]:
 
 
 def points_of(name: str) -> tuple[Point, ...]:
-    """The points at which a fact exists."""
-    return tuple(point for point in Point if name in facts_at(point))
+    """The points at which a fact, or a collection, exists."""
+    return tuple(point for point in Point if name in facts_at(point) or name in collections_at(point))
 
 
-def streams_at(point: Point) -> frozenset[str]:
-    """The event streams that can be counted at a point."""
-    return frozenset(STREAMS) if "windows" in VIEWS[point] else frozenset()
+def streams_at(point: Point) -> Mapping[str, Type | None]:
+    """The event streams that can be counted at a point, each with the type of the amount that its totals add up."""
+    return dict.fromkeys(STREAMS) if "windows" in VIEWS[point] else {}
 
 
 class _Facts:
@@ -117,7 +144,13 @@ class _Facts:
     def names(self) -> frozenset[str]:
         return frozenset(self._entries)
 
-    def streams(self) -> frozenset[str]:
+    def streams(self) -> Mapping[str, Type | None]:
+        return {}
+
+    def collection(self, name: str) -> CollectionRef | None:  # noqa: ARG002 - part of the protocol
+        return None
+
+    def collections(self) -> frozenset[str]:
         return frozenset()
 
     def absence(self, name: str) -> str | None:  # noqa: ARG002 - part of the protocol

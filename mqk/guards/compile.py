@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from mqk.dsl import DslError, check_expression, parse_expression, syntax
 from mqk.dsl import types as t
-from mqk.dsl.check import constant_micros
+from mqk.dsl.windows import window_length
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.guard import Guard, GuardRule, WindowSpec, limits_read
 from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
@@ -136,9 +136,18 @@ class _Compiler:
         self._read |= limits_read(checked.expr)
         for node in syntax.walk(checked.expr):
             if isinstance(node, syntax.Window) and node.slot is not None:
-                micros = constant_micros(node.duration)
-                assert micros is not None
-                self.windows[node.slot] = WindowSpec(node.slot, node.stream, micros)
+                length = window_length(node.duration)
+                assert length is not None
+                amount, unit = length
+                timed = unit == "us"
+                self.windows[node.slot] = WindowSpec(
+                    slot=node.slot,
+                    stream=node.stream,
+                    micros=amount if timed else None,
+                    sessions=None if timed else amount,
+                    unit=unit,
+                    total=node.function == "total",
+                )
         return checked.expr
 
     def refuse_unread_limits(self, machines: Iterable[Machine]) -> None:

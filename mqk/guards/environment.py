@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
-from mqk.dsl import ConstantRef, Ref, Type
+from mqk.dsl import CollectionRef, ConstantRef, Ref, Type
 from mqk.dsl import types as t
 from mqk.dsl.syntax import Value
-from mqk.guards.catalogue import facts_at, points_of, streams_at
+from mqk.guards.catalogue import collections_at, facts_at, points_of, streams_at
 from mqk.guards.points import Point
 from mqk.policy import Bundle, Instant, LimitValue, TimeOfDay
 from mqk.quantity import Count, Duration, Money, Quantity, Rate, Ratio, SessionSpan
@@ -40,10 +40,10 @@ def _held(value: LimitValue) -> tuple[Value, Type]:
             return micros, t.money(currency)
         case Duration(micros=micros):
             return micros, t.DURATION
-        case SessionSpan(count=count):
-            return count, t.SPAN
-        case Count(value=count):
-            return count, t.COUNT
+        case SessionSpan(count=count, unit=unit):
+            return count, t.span_in(unit)
+        case Count(value=count, noun=noun):
+            return count, t.count_of(noun)
         case Quantity(value=quantity):
             # A bare whole number: shares or a count, as its place has it.
             return quantity, t.NUMBER
@@ -89,9 +89,17 @@ class PolicyEnvironment:
         """Every name that means something here."""
         return [*self.constants, *facts_at(self.point)]
 
-    def streams(self) -> Collection[str]:
-        """The event streams that can be counted here."""
+    def streams(self) -> Mapping[str, Type | None]:
+        """The event streams that can be counted here, with what their totals are."""
         return streams_at(self.point)
+
+    def collection(self, name: str) -> CollectionRef | None:
+        """The collection of that name."""
+        return collections_at(self.point).get(name)
+
+    def collections(self) -> Collection[str]:
+        """The collections that rules can quantify over here."""
+        return collections_at(self.point)
 
     def absence(self, name: str) -> str | None:
         """Why a name that exists elsewhere does not exist at this point."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from mqk.dsl import DerivedRef, DslError, parse_expression, syntax
-from mqk.dsl.emit_python import window_attribute
 from mqk.dsl.types import COUNT
+from mqk.dsl.windows import window_attribute
 from mqk.guards.catalogue import VIEWS, facts_at, points_of
 from mqk.guards.compile import GuardSet
 from mqk.guards.points import Point

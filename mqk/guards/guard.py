@@ -52,11 +52,18 @@ class GuardRule:
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
-    """A window that the engine must count: events of `stream` in the last `micros` microseconds, under `slot`."""
+    """A window that the engine must count, or add up when it is a `total`, under `slot`: the events of `stream`.
+
+    It reaches back `micros` microseconds, or over `sessions` trading sessions, the current one included; the other of
+    the two is None. `unit` is `us`, `sessions` or `business_days`.
+    """
 
     slot: str
     stream: str
-    micros: int
+    micros: int | None
+    sessions: int | None = None
+    unit: str = "us"
+    total: bool = False
 
 
 class Guard:

@@ -10,7 +10,7 @@ MISSING. Both raise when a compiled rule reads them, at no cost when they are th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from mqk.dsl import types as t
 from mqk.dsl.missing import MISSING
@@ -46,6 +46,17 @@ class View:
     def __init__(self) -> None:
         for name in self.OPTIONAL:
             setattr(self, name, MISSING)
+
+
+class Elements(list[Any]):
+    """A collection that rules quantify over: a list of views of one class, one per element.
+
+    `MAXIMUM` is how many elements it can have: what is said of more is an error. `NOUN` is what they are counted in.
+    """
+
+    ELEMENT: ClassVar[type[View]]
+    MAXIMUM: ClassVar[int]
+    NOUN: ClassVar[str] = ""
 
 
 @dataclass(slots=True, init=False, eq=False)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from mqk.dsl import EvaluationError, Expr, check_expression, evaluate, format_expression, parse_expression
 from mqk.dsl import types as t
 from mqk.dsl.emit_python import Rule, emit_point
-from tests.dsl.worlds import Moment, World, expressions, moments
+from tests.dsl.worlds import COLLECTIONS, Moment, World, expressions, moments
 
 WORLD = World()
-PARAMETERS = ("a", "b", "windows")
+PARAMETERS = ("a", "b", "windows", *COLLECTIONS)
 
 
 def checked(expr: Expr) -> Expr:

@@ -5,19 +5,30 @@ Expressions are built as syntax trees, so that every construct and every type is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import SimpleNamespace
 
 from hypothesis import strategies as st
 
-from mqk.dsl import ConstantRef, DerivedRef, EvaluationError, Expr, FactRef, check_expression, parse_expression, syntax
+from mqk.dsl import (
+    CollectionRef,
+    ConstantRef,
+    DerivedRef,
+    ElementRef,
+    EvaluationError,
+    Expr,
+    FactRef,
+    check_expression,
+    parse_expression,
+    syntax,
+)
 from mqk.dsl import types as t
-from mqk.dsl.emit_python import window_attribute
 from mqk.dsl.environment import Ref
 from mqk.dsl.errors import Fault
 from mqk.dsl.missing import MISSING
+from mqk.dsl.windows import window_attribute
 
 USD = t.money("USD")
 SIDE = t.enum("BUY", "SELL")
@@ -48,11 +59,37 @@ CONSTANTS: dict[str, ConstantRef] = {
         ConstantRef("limits.floor", USD, 25_000_000_000),
         ConstantRef("limits.open", t.BOOL, False),
         ConstantRef("limits.list", t.set_of(t.SYMBOL), frozenset({"SPY", "QQQ"})),
+        ConstantRef("limits.nothing", t.set_of(t.SYMBOL), frozenset()),
+        ConstantRef("limits.sides", t.set_of(t.SYMBOL), frozenset({"SELL"})),
+        ConstantRef("limits.sell_word", t.SYMBOL, "SELL"),
         ConstantRef("limits.rejects.window", t.DURATION, 300_000_000),
         ConstantRef("limits.rejects.count", t.COUNT, 5),
     )
 }
-SLOTS = ("count(rejects within 300s)", "count(orders within 60s)")
+COLLECTIONS: dict[str, CollectionRef] = {
+    ref.name: ref
+    for ref in (
+        CollectionRef(
+            "holdings",
+            {
+                field.name: field
+                for field in (
+                    FactRef("symbol", t.SYMBOL),
+                    FactRef("value", USD),
+                    FactRef("qty", t.QUANTITY),
+                    FactRef("cost", USD, optional=True),
+                    FactRef("weight", t.RATIO),
+                    FactRef("frozen", t.BOOL, optional=True),
+                    FactRef("side", SIDE),
+                )
+            },
+            maximum=3,
+            noun="positions",
+        ),
+        CollectionRef("resting", {"qty": FactRef("qty", t.QUANTITY), "side": FactRef("side", SIDE)}, maximum=2),
+    )
+}
+SLOTS = ("count(rejects within 300s)", "count(cancels within 60s)")
 
 
 class World:
@@ -74,8 +111,14 @@ class World:
     def names(self) -> list[str]:
         return sorted(self._refs)
 
-    def streams(self) -> frozenset[str]:
-        return frozenset({"rejects", "orders"})
+    def streams(self) -> Mapping[str, t.Type | None]:
+        return {"rejects": None, "cancels": None, "orders": USD, "day_trades": None}
+
+    def collection(self, name: str) -> CollectionRef | None:
+        return COLLECTIONS.get(name)
+
+    def collections(self) -> frozenset[str]:
+        return frozenset(COLLECTIONS)
 
     def absence(self, name: str) -> str | None:
         return "does not exist here" if name == "elsewhere.fact" else None
@@ -83,9 +126,10 @@ class World:
 
 @dataclass(frozen=True)
 class Moment:
-    """Values of facts and windows; what is not in here is missing."""
+    """Values of facts and windows, and elements of collections; what is not in here is missing."""
 
     values: Mapping[str, syntax.Value] = field(default_factory=dict)
+    collections: Mapping[str, Sequence[SimpleNamespace]] = field(default_factory=dict)
 
     def fact(self, ref: FactRef) -> syntax.Value:
         if ref.name not in self.values:
@@ -101,7 +145,24 @@ class Moment:
             raise EvaluationError(Fault.MISSING, slot)
         return value
 
-    def views(self) -> tuple[SimpleNamespace, SimpleNamespace, SimpleNamespace]:
+    def elements(self, ref: CollectionRef) -> Sequence[object]:
+        if ref.name not in self.collections:
+            raise EvaluationError(Fault.MISSING, ref.name)
+        elements = self.collections[ref.name]
+        if len(elements) > ref.maximum:
+            raise EvaluationError(Fault.INVALID, ref.name)
+        return elements
+
+    def field(self, element: object, ref: ElementRef) -> syntax.Value:
+        value: syntax.Value = getattr(element, ref.field, MISSING)
+        if value is MISSING:
+            raise EvaluationError(Fault.MISSING, ref.name)
+        return value
+
+    def has(self, element: object, ref: ElementRef) -> bool:
+        return getattr(element, ref.field, MISSING) is not MISSING
+
+    def views(self) -> tuple[object, ...]:
         """The same moment as compiled code takes it: required facts unset when missing, optional ones MISSING."""
         views = {"a": SimpleNamespace(), "b": SimpleNamespace(), "windows": SimpleNamespace()}
         for name, ref in FACTS.items():
@@ -113,7 +174,7 @@ class Moment:
         for slot in SLOTS:
             if slot in self.values:
                 setattr(views["windows"], window_attribute(slot), self.values[slot])
-        return views["a"], views["b"], views["windows"]
+        return (*views.values(), *(self.collections.get(name, MISSING) for name in COLLECTIONS))
 
 
 def node(cls: type[Expr], **fields: object) -> Expr:
@@ -138,7 +199,7 @@ _LEAVES: dict[t.Type, st.SearchStrategy[Expr]] = {
     t.COUNT: st.one_of(
         st.sampled_from(["a.count", "limits.rejects.count"]).map(name_node),
         st.just(node(syntax.Window, stream="rejects", duration=name_node("limits.rejects.window"))),
-        st.just(node(syntax.Window, stream="orders", duration=literal_node("duration", "60s"))),
+        st.just(node(syntax.Window, stream="cancels", duration=literal_node("duration", "60s"))),
     ),
     t.RATIO: st.one_of(
         st.sampled_from(["a.ratio", "limits.cap"]).map(name_node),
