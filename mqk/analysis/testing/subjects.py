@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mqk.dsl import DerivedRef
-from mqk.dsl.emit_python import window_attribute
 from mqk.dsl.missing import MISSING
+from mqk.dsl.windows import window_attribute
 from mqk.guards import GuardSet, Moment, Point, canonical_name, compile_bundle, facts_at, read_facts
 from mqk.guards.catalogue import VIEWS
 from mqk.policy import Bundle, Node, PolicyError, PolicySet, RuleSource, Scalar, effective_bundle

@@ -16,8 +16,8 @@ from functools import cached_property
 from mqk.analysis.testing.subjects import Subject, held
 from mqk.dsl import ConstantRef, DerivedRef, EvaluationError, FactRef, evaluate, syntax
 from mqk.dsl import types as t
-from mqk.dsl.emit_python import window_attribute
 from mqk.dsl.missing import MISSING
+from mqk.dsl.windows import window_attribute
 from mqk.guards import GuardRule, Point, Result, facts_at, read_facts
 from mqk.guards.guard import observed
 from mqk.guards.lookup import ViewLookup
