@@ -170,7 +170,8 @@ def _reachable() -> dict[OrderStatus, frozenset[OrderStatus]]:
     for _ in OrderStatus:
         for found in ahead.values():
             found |= {further for status in tuple(found) for further in ahead[status]}
-    return {status: frozenset(found) for status, found in ahead.items()}
+    # A refused cancel gives back an order that was not acknowledged when it was asked for; none is ever new again.
+    return {status: frozenset(found - {OrderStatus.NEW}) for status, found in ahead.items()}
 
 
 _AHEAD: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = MappingProxyType(_reachable())
