@@ -32,6 +32,14 @@ FAMILIES: Final = {
         *_numbered("IDM", "01 02 03"),
     ),
     "order life": _numbered("OMS", "01 02 04 05 06 08 09 10 12 13 14 16 17 18 20 21 22 24 25"),
+    "reconciliation": (
+        *_numbered("REC", "01 03 04 05 07 08 09 11 12"),
+        *_numbered("REC", "1 2 3 5 6 7 9 10"),
+        *_numbered("REP", "01 03 04"),
+        *_numbered("WM", "01 03 04"),
+        *_numbered("GATE", "01 03 04"),
+        *_numbered("SNP", "01 03 04 05"),
+    ),
     "isolation": _numbered("ISO", "01 05"),
     "configuration": (*_numbered("CFG", "1 2 3 5 6 13 14 15 17"), *_numbered("SEC", "1 2 4 5 6")),
 }

@@ -52,8 +52,12 @@ def test_c24_the_feed_that_ticks_does_not_refresh_the_ones_that_do_not() -> None
 
 
 @pytest.mark.parametrize("end", [1, 2, 3])
-def test_c25_a_bar_that_does_not_move_time_forward_is_rejected_and_rewinds_nothing(end: int) -> None:
-    desk = Desk()
+@pytest.mark.parametrize("shadow", [(), ("DATA-05b",)])
+def test_c25_a_bar_that_does_not_move_time_forward_is_rejected_and_rewinds_nothing(
+    end: int, shadow: tuple[str, ...]
+) -> None:
+    """Also where the rule against it only watches: such a bar is none that anybody could use."""
+    desk = Desk(guards(shadow=shadow))
     desk.bar("SPY", 3, 400 * USD)
     assert of(BarRejected, desk.bar("SPY", end, 401 * USD))
     line = desk.state.lines["SPY"]

@@ -18,8 +18,8 @@ from tests.acceptance.ids import CASES, DEFECTS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-_TEST = re.compile(r"test_([a-z]{2,3})_(\d+)_\w+")
-_ID = re.compile(r"([A-Z]{2,3}-\d+)\b")
+_TEST = re.compile(r"test_([a-z]{2,4})_(\d+)_\w+")
+_ID = re.compile(r"([A-Z]{2,4}-\d+)\b")
 
 
 @cache
