@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from mqk.analysis.testing import (
+    BOUNDARIES,
     Bench,
     Coverage,
     Suite,
@@ -21,6 +22,7 @@ from mqk.analysis.testing import (
     Verdict,
     boundary_cases,
     measure,
+    needed,
     read_suites,
     run_suites,
     survivors,
@@ -56,6 +58,10 @@ def run(
         bool, typer.Option("--generate", help="Make the boundary cases of every rule, run them, and print them.")
     ] = False,
     write: Annotated[bool, typer.Option("--write", help="With --generate: write them beside the rules.")] = False,
+    brief: Annotated[
+        bool,
+        typer.Option("--brief", help="With --generate: only cases that cover or notice what no other test does."),
+    ] = False,
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Make one mistake after another in the policies; list those no case sees.")
     ] = False,
@@ -74,10 +80,11 @@ def run(
     if policies.errors:
         raise PolicyError(policies.errors)
     bench = Bench(policies, as_of)
-    if write and not generate:
-        raise Failure("`--write` writes what `--generate` makes", "add `--generate`")
+    if (write or brief) and not generate:
+        option = "--write" if write else "--brief"
+        raise Failure(f"`{option}` is about what `--generate` makes", "add `--generate`")
     if generate:
-        _generate(bench, engine, write=write)
+        _generate(bench, engine, write=write, brief=brief)
         return
     report = _run(policies, bench, engine, mutate=mutate)
     if format_ is Format.JSON:
@@ -208,12 +215,14 @@ def _percent(share: Fraction) -> str:
     return format_ratio(Fraction(int(share * 1000), 1000))
 
 
-def _generate(bench: Bench, engine: str | None, *, write: bool) -> None:
+def _generate(bench: Bench, engine: str | None, *, write: bool, brief: bool) -> None:
     """Make the boundary cases of engines; print them, or write each document beside its rules."""
+    verdicts = _others(bench) if brief else []
     for name in bench.engines if engine is None else (engine,):
         subject = bench.subject(name)
         made = boundary_cases(subject)
-        for file, text in write_documents(subject, made.cases).items():
+        cases = needed(subject, made.cases, verdicts, bench) if brief else made.cases
+        for file, text in write_documents(subject, cases).items():
             if write:
                 path = Path(file)
                 changed = not path.is_file() or path.read_text("utf-8") != text
@@ -224,3 +233,11 @@ def _generate(bench: Bench, engine: str | None, *, write: bool) -> None:
                 say(f"# {file}", text)
         for rule, said in made.unreached:
             note(f"{name}: no single change makes {rule} {said.value}")
+
+
+def _others(bench: Bench) -> list[Verdict]:
+    """What comes of the cases that people wrote: those that were made are made anew."""
+    suites, faults = read_suites(bench.policies, bench)
+    if faults:
+        raise PolicyError(in_order(faults))
+    return run_suites([suite for suite in suites if not suite.file.endswith(BOUNDARIES)], bench)

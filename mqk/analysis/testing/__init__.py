@@ -5,8 +5,9 @@ report looks (mqk.cli).
 """
 
 from mqk.analysis.testing.boundaries import Boundaries, boundary_cases
+from mqk.analysis.testing.brief import needed
 from mqk.analysis.testing.coverage import Cell, Coverage, measure
-from mqk.analysis.testing.documents import write_document, write_documents
+from mqk.analysis.testing.documents import BOUNDARIES, write_document, write_documents
 from mqk.analysis.testing.mutants import Mutant, mutants
 from mqk.analysis.testing.mutation import Survivor, Tally, survivors
 from mqk.analysis.testing.running import Verdict, run_case, run_suites
@@ -14,6 +15,7 @@ from mqk.analysis.testing.subjects import Bench, Subject
 from mqk.analysis.testing.suites import Case, Suite, read_suites
 
 __all__ = [
+    "BOUNDARIES",
     "Bench",
     "Boundaries",
     "Case",
@@ -28,6 +30,7 @@ __all__ = [
     "boundary_cases",
     "measure",
     "mutants",
+    "needed",
     "read_suites",
     "run_case",
     "run_suites",

@@ -13,7 +13,7 @@ from fractions import Fraction
 from mqk.analysis.testing.running import Verdict
 from mqk.analysis.testing.subjects import Bench, Subject
 from mqk.guards import Result
-from mqk.policy import PolicySet, RuleSource, Span
+from mqk.policy import PolicySet, Span
 
 _RULING = ("risk", "integrity", "margin", "reconcile", "promotion", "engine")
 _DOES_NOT_APPLY = "does not apply"
@@ -53,9 +53,14 @@ def measure(policies: PolicySet, bench: Bench, verdicts: Iterable[Verdict], *, e
     A rule counts once, wherever it is used, and every dated version of it counts for itself.
     """
     rules = _of_engine(bench.subject(engine)) if engine is not None else _of_all(policies)
-    seen = {cell for verdict in verdicts if verdict.passed for cell in _seen(verdict, bench)}
+    covered = {
+        cell
+        for verdict in verdicts
+        if verdict.passed
+        for cell in seen(verdict, bench.subject(verdict.engine, verdict.suite.as_of))
+    }
     cells = tuple(sorted(Cell(span, name, result) for span, name in rules for result in Result))
-    return Coverage(cells, tuple(cell for cell in cells if cell not in seen))
+    return Coverage(cells, tuple(cell for cell in cells if cell not in covered))
 
 
 def _of_engine(subject: Subject) -> set[tuple[Span, str]]:
@@ -74,10 +79,10 @@ def _of_all(policies: PolicySet) -> set[tuple[Span, str]]:
     return found
 
 
-def _seen(verdict: Verdict, bench: Bench) -> Iterable[Cell]:
-    rules: dict[str, RuleSource] = dict(bench.subject(verdict.engine, verdict.suite.as_of).rules)
+def seen(verdict: Verdict, subject: Subject) -> Iterable[Cell]:
+    """The cells that a case covers."""
     for finding in verdict.answer.findings:
-        source = rules.get(finding.rule)
+        source = subject.rules.get(finding.rule)
         if source is None or (finding.result is Result.PASS and finding.message == _DOES_NOT_APPLY):
             continue
         if finding.result is Result.PASS or finding.rule in verdict.case.by:

@@ -12,6 +12,8 @@ from mqk.analysis.testing.boundaries import Boundary
 from mqk.analysis.testing.subjects import Subject
 from mqk.guards import Result
 
+# How the names of files of boundary cases end.
+BOUNDARIES = ".boundaries.test.yaml"
 _HEAD = "# Made by `mqk policy test --generate --write`: change the rules and make it again, rather than changing it."
 
 
@@ -50,7 +52,7 @@ def write_document(subject: Subject, file: str, cases: Sequence[Boundary], owner
 
 def _beside(file: str, engine: str) -> PurePosixPath:
     path = PurePosixPath(file)
-    return path.with_name(f"{path.stem}.{engine.lower()}.boundaries.test.yaml")
+    return path.with_name(f"{path.stem}.{engine.lower()}{BOUNDARIES}")
 
 
 def _case(case: Boundary) -> str:

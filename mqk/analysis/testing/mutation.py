@@ -41,7 +41,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """A case that passes on the policies as they are, its moment, and what every rule said."""
 
     case: Case
@@ -51,26 +51,33 @@ class _Known:
 
 def survivors(verdicts: Iterable[Verdict], bench: Bench) -> list[Tally]:
     """Hold every mutant of every engine that a run has tested against the cases that passed."""
-    by_subject: dict[tuple[str, int], tuple[Subject, list[_Known]]] = {}
+    by_subject: dict[tuple[str, int], tuple[Subject, list[Known]]] = {}
     for verdict in verdicts:
         if not verdict.passed:
             continue
         subject = bench.subject(verdict.engine, verdict.suite.as_of)
-        _, known = by_subject.setdefault((verdict.engine, id(subject)), (subject, []))
-        case = verdict.case
-        baseline = verdict.suite.baselines[case.baseline.text] if case.baseline is not None else ()
-        known.append(_Known(case, subject.moment(case, baseline), verdict.answer))
-    return [_tally(subject, known) for subject, known in by_subject.values()]
+        _, cases = by_subject.setdefault((verdict.engine, id(subject)), (subject, []))
+        cases.append(known(verdict, subject))
+    return [_tally(subject, cases) for subject, cases in by_subject.values()]
 
 
-def _tally(subject: Subject, known: Sequence[_Known]) -> Tally:
-    by_point: dict[Point, list[_Known]] = {}
-    for each in known:
+def known(verdict: Verdict, subject: Subject) -> Known:
+    """A case that passed, with its moment."""
+    case = verdict.case
+    baseline = verdict.suite.baselines[case.baseline.text] if case.baseline is not None else ()
+    return Known(case, subject.moment(case, baseline), verdict.answer)
+
+
+def _tally(subject: Subject, cases: Sequence[Known]) -> Tally:
+    by_point: dict[Point, list[Known]] = {}
+    for each in cases:
         by_point.setdefault(each.case.at, []).append(each)
-    judge = _Judge(subject.bundle)
+    judge = Judge(subject.bundle)
     total = killed = unusable = 0
     left: list[Survivor] = []
     for mutant in mutants(subject.bundle):
+        if not judge.concerned(mutant):
+            continue  # a limit that only a lifecycle reads: no case asks about moves of a machine
         total += 1
         verdict = judge.notices(mutant, by_point)
         if verdict is None:
@@ -82,27 +89,36 @@ def _tally(subject: Subject, known: Sequence[_Known]) -> Tally:
     return Tally(total, killed, unusable, tuple(left))
 
 
-class _Judge:
+class Judge:
     """Judges the mutants of one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._reads = {rule.id: _read_by(rule) for rule in bundle.rules}
+        self._compiled_mutants: dict[Mutant, GuardSet | None] = {}
 
-    def notices(self, mutant: Mutant, cases: Mapping[Point, Sequence[_Known]]) -> bool | None:
+    def notices(self, mutant: Mutant, cases: Mapping[Point, Sequence[Known]]) -> bool | None:
         """Whether some case fails on a mutant; None when the mutant does not compile, so that nobody could ship it."""
-        concerned = self._concerned(mutant)
-        if not concerned:
-            return True
-        try:
-            guards = self._compiled(mutant, concerned)
-        except PolicyError:
+        concerned = self.concerned(mutant)
+        guards = self._guards(mutant, concerned)
+        if guards is None:
             return None
         points = {Point(rule.at) for rule in concerned}
         names = frozenset(rule.id for rule in concerned)
-        return any(_fails(each, names, guards) for point in points for each in cases.get(point, ()))
+        asked = [each for point in points for each in cases.get(point, ())]
+        # Cases about one of the rules notice most, and come first.
+        return any(
+            _fails(each, names, guards) for each in sorted(asked, key=lambda each: not names & set(each.case.by))
+        )
 
-    def _concerned(self, mutant: Mutant) -> list[RuleSource]:
+    def kills(self, mutant: Mutant, case: Known) -> bool:
+        """Whether one case fails on a mutant."""
+        concerned = self.concerned(mutant)
+        guards = self._guards(mutant, concerned)
+        names = frozenset(rule.id for rule in concerned if rule.at == case.case.at)
+        return guards is not None and bool(names) and _fails(case, names, guards)
+
+    def concerned(self, mutant: Mutant) -> list[RuleSource]:
         """The rules whose say may differ, as they are in the bundle."""
         if mutant.limit is not None:
             name = f"limits.{mutant.limit.name}"
@@ -110,7 +126,16 @@ class _Judge:
         changed = mutant.removed or (mutant.rule.id if mutant.rule is not None else "")
         return [rule for rule in self._bundle.rules if rule.id == changed]
 
-    def _compiled(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet:
+    def _guards(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet | None:
+        """The compiled guards of a mutant, remembered; None when it does not compile."""
+        if mutant not in self._compiled_mutants:
+            try:
+                self._compiled_mutants[mutant] = self._compile(mutant, concerned)
+            except PolicyError:
+                self._compiled_mutants[mutant] = None
+        return self._compiled_mutants[mutant]
+
+    def _compile(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet:
         """Guards of the rules concerned alone, with the limits they read: nothing else can have changed."""
         whole = mutant.of(self._bundle)
         names = {rule.id for rule in concerned}
@@ -120,7 +145,7 @@ class _Judge:
         return compile_bundle(replace(whole, rules=rules, limits=limits, lifecycles={}))
 
 
-def _fails(known: _Known, names: frozenset[str], guards: GuardSet) -> bool:
+def _fails(known: Known, names: frozenset[str], guards: GuardSet) -> bool:
     """Whether a case that passed no longer does with some rules judged by other guards."""
     decided = guards.guards[known.case.at].decide(known.moment.views, known.moment.problems)
     again = [each for each in decided.findings if each.rule in names]

@@ -8,7 +8,17 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mqk.analysis.testing import Bench, Subject, boundary_cases, measure, read_suites, run_suites, write_documents
+from mqk.analysis.testing import (
+    Bench,
+    Subject,
+    boundary_cases,
+    measure,
+    needed,
+    read_suites,
+    run_suites,
+    survivors,
+    write_documents,
+)
 from mqk.guards import Result
 from tests.analysis.testing.desk import RISK, desk
 
@@ -81,6 +91,27 @@ def test_an_exit_and_a_moment_outside_when_are_shown_to_be_free(tmp_path: Path) 
     names = {case.name: case.expect for case in boundary_cases(subject(tmp_path)).cases}
     assert names["CAP-01 an exit"] == "allow"
     assert names["CAP-07 outside `when`"] == "allow"
+
+
+def test_a_few_of_them_do_what_all_of_them_do(tmp_path: Path) -> None:
+    found = subject(tmp_path)
+    every = boundary_cases(found).cases
+    few = needed(found, every, [], Bench(desk(tmp_path)))
+    assert len(few) * 3 < len(every)
+    for file, text in write_documents(found, few).items():
+        Path(file).write_text(text, "utf-8")
+    bench = Bench(desk(tmp_path))
+    read, _ = read_suites(bench.policies, bench)
+    verdicts = run_suites(read, bench)
+    assert measure(bench.policies, bench, verdicts).share == 1
+    assert [str(left) for tally in survivors(verdicts, bench) for left in tally.survivors] == []
+
+
+def test_none_is_needed_where_all_of_them_stand_already(tmp_path: Path) -> None:
+    bench = with_boundaries(tmp_path)
+    read, _ = read_suites(bench.policies, bench)
+    found = bench.subject("DESK")
+    assert needed(found, boundary_cases(found).cases, run_suites(read, bench), bench) == []
 
 
 def test_names_are_unique_and_in_order(tmp_path: Path) -> None:
