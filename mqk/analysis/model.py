@@ -1,0 +1,56 @@
+"""Rules as the solver sees them: when each passes, and how severe the outcome is.
+
+What lives here: guard.py's algorithm in the solver's terms. What does not: the questions asked about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import z3
+
+from mqk.analysis.rules import Judged
+from mqk.dsl import Expr
+from mqk.dsl.emit_smt import Encoder, every, negation, some
+from mqk.dsl.emit_smt_numbers import Term
+
+
+def passes(encoder: Encoder, rule: Judged) -> Term:
+    """When a rule passes: at an exit that it lets go, where it does not apply, or where what it asks for holds."""
+    answer = holds(encoder, rule.require)
+    if rule.when is not None:
+        when = encoder.encode(rule.when)
+        answer = every([when.defined, some([negation(when.value), answer])])
+    if rule.gate is not None:
+        gate = encoder.encode(rule.gate)
+        answer = every([gate.defined, some([gate.value, answer])])
+    return answer
+
+
+def fails(encoder: Encoder, rule: Judged) -> Term:
+    """When a rule does not pass, be it a breach or an error."""
+    return z3.Not(passes(encoder, rule))
+
+
+def lets_pass(encoder: Encoder, rule: Judged, others: Sequence[Judged]) -> Term:
+    """When a rule fails and none of the others does."""
+    return every([fails(encoder, rule), *(passes(encoder, other) for other in others)])
+
+
+def at_least(encoder: Encoder, rules: Sequence[Judged], level: int) -> Term:
+    """When the outcome is at least so severe."""
+    return some(fails(encoder, rule) for rule in rules if rule.level >= level)
+
+
+def holds(encoder: Encoder, expr: Expr) -> Term:
+    """When a condition is defined and true."""
+    encoded = encoder.encode(expr)
+    return every([encoded.defined, encoded.value])
+
+
+def all_usable(encoder: Encoder) -> Term:
+    """That every fact met so far is there and can be used, except those that may be missing."""
+    return every(
+        unknown.usable if z3.is_true(unknown.present) else z3.Implies(unknown.present, unknown.usable)
+        for unknown in encoder.unknowns.values()
+    )

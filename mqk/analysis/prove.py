@@ -1,0 +1,243 @@
+"""Questions to the solver: whether something can happen at any moment, within a budget, and never a guess.
+
+What lives here: the search for a moment. First products are opaque: what is impossible then is impossible. Otherwise
+products are exact, and the search starts at an ordinary moment and departs from it as little as it must, so that a
+witness looks like a day at the desk. A witness counts only once the reference interpreter has judged it.
+
+What does not: what is asked (tightening.py, claims.py, vacuity.py, lifecycle.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import z3
+
+from mqk.analysis.verdicts import Answer, Verdict, Witness
+from mqk.analysis.world import world
+from mqk.dsl.emit_smt import Encoder, Unknown
+from mqk.dsl.emit_smt_numbers import Term
+from mqk.dsl.syntax import Value
+from mqk.dsl.types import Kind
+from mqk.guards.points import Point
+
+# What a question may cost, in the solver's own steps, so that it ends alike on every machine; about a few seconds.
+BUDGET: Final = 20_000_000
+
+Goal = Callable[[Encoder], Term]
+Replay = Callable[[Witness], bool]
+
+# Names for symbols that are none of those a policy speaks of.
+_OTHERS: Final = ("IBM", "KO", "XOM", "GE", "PEP", "CAT", "MMM", "DIS", "OTHER")
+# What a witness departs in last: a different day or another market says less than a different order.
+_STICKY: Final = ("clock", "session", "run", "market", "account", "margin", "firm", "reconcile", "feed", "position")
+
+
+def impossible(point: Point, goal: Goal, budget: int = BUDGET) -> bool:
+    """Whether something is impossible at every moment, even if products were arbitrary numbers; False is open."""
+    encoder = Encoder()
+    solver = _solver(encoder, point, goal, budget)
+    return bool(solver.check() == z3.unsat)
+
+
+def find(point: Point, goal: Goal, ordinary: Mapping[str, Value], replay: Replay, budget: int = BUDGET) -> Answer:
+    """A moment at which `goal` holds: REFUTED with it, PROVED when there is none, UNDECIDED when neither is known.
+
+    `ordinary` is where the search starts; `replay` says whether it really happens, by the reference interpreter.
+    """
+    if impossible(point, goal, budget):
+        return Answer(Verdict.PROVED)
+    encoder = Encoder(exact=True)
+    solver = _solver(encoder, point, goal, budget)
+    search = _Search(encoder, solver, point, ordinary)
+    found = search.run()
+    if found is None:
+        return Answer(Verdict.PROVED)
+    if isinstance(found, str):
+        return Answer(Verdict.UNDECIDED, why=found)
+    if not replay(found):
+        return Answer(Verdict.UNDECIDED, why="the moment that was found does not show it when it is judged")
+    return Answer(Verdict.REFUTED, found)
+
+
+def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Any:
+    solver = z3.Solver()
+    solver.set("random_seed", 0)
+    solver.set("rlimit", budget)
+    solver.add(goal(encoder))
+    # The axioms come last: by now the encoder has met every fact.
+    solver.add(*world(encoder, point))
+    solver.add(*encoder.axioms())
+    return solver
+
+
+@dataclass(frozen=True, slots=True)
+class _Pin:
+    """A wish for a moment: that a fact is as it usually is. `rank` says how soon it is given up, the lowest first."""
+
+    name: str
+    label: Term
+    holds: Term
+    rank: int
+
+
+class _Search:
+    """Looks for a moment near an ordinary one, by giving up as few of its facts as it must."""
+
+    def __init__(self, encoder: Encoder, solver: Any, point: Point, ordinary: Mapping[str, Value]) -> None:
+        self._encoder = encoder
+        self._solver = solver
+        self._point = point
+        self._ordinary = ordinary
+        self._pins = [pin for each in encoder.unknowns.values() for pin in self._wishes(each)]
+        for pin in self._pins:
+            solver.add(z3.Implies(pin.label, pin.holds))
+
+    def run(self) -> Witness | str | None:
+        """A moment; None when there is none; why not, when neither could be told."""
+        kept = list(self._pins)
+        by_label = {pin.label.get_id(): pin for pin in self._pins}
+        while True:
+            answer = self._check(kept)
+            if answer == z3.sat:
+                return self._closest(kept)
+            if answer == z3.unknown:
+                if not kept:
+                    return f"the solver gave up ({self._solver.reason_unknown()})"
+                # Nearly everything is fixed and still it is hard: ask the whole question at once.
+                kept = []
+                continue
+            core = [by_label[label.get_id()] for label in self._solver.unsat_core()]
+            if not core:
+                return None
+            loosest = min(core, key=lambda pin: (pin.rank, pin.name))
+            kept = [pin for pin in kept if pin is not loosest]
+
+    def _check(self, pins: Sequence[_Pin]) -> Any:
+        return self._solver.check(*[pin.label for pin in pins])
+
+    def _model(self, pins: Sequence[_Pin], terms: Sequence[Term]) -> Any:
+        """A moment where these hold as well; None when there is none, or none is found."""
+        self._solver.push()
+        self._solver.add(*terms)
+        found = self._solver.model() if self._check(pins) == z3.sat else None
+        self._solver.pop()
+        return found
+
+    def _closest(self, kept: list[_Pin]) -> Witness:
+        """Take back what was given up without need, then bring what remains near to what is usual and to round numbers.
+
+        The solver's steps for this are bounded apart; where it stops, the moment is good but less pretty.
+        """
+        model = self._solver.model()
+        held = list(kept)
+        for pin in sorted((pin for pin in self._pins if pin not in held), key=lambda pin: -pin.rank):
+            if self._check([*held, pin]) == z3.sat:
+                held.append(pin)
+                model = self._solver.model()
+        fixed: list[Term] = []
+        free = [each for each in self._encoder.unknowns.values() if not any(pin.name == each.name for pin in held)]
+        for unknown in free:
+            model = self._nearer(unknown, held, fixed, model)
+        return self._witness(model)
+
+    def _nearer(self, unknown: Unknown, held: list[_Pin], fixed: list[Term], model: Any) -> Any:
+        """The value nearest to the usual one, by halving the distance; round steps are tried before fine ones."""
+        if not z3.is_int(unknown.value) or unknown.type.kind in (Kind.ENUM, Kind.SYMBOL, Kind.TEXT):
+            return model
+        start = self._ordinary.get(unknown.name, 0)
+        assert isinstance(start, int)
+        for step in _STEPS.get(unknown.type.kind, (100, 1)):
+            reach = z3.Int("steps away")
+            on_grid = [*fixed, unknown.value == start + reach * step]
+            found = self._model(held, on_grid)
+            if found is None:
+                continue
+            model, low = found, 0
+            far = abs(model.eval(reach, model_completion=True).as_long())
+            while low < far:
+                middle = (low + far) // 2
+                found = self._model(held, [*on_grid, reach <= middle, reach >= -middle])
+                if found is None:
+                    low = middle + 1
+                else:
+                    model, far = found, abs(found.eval(reach, model_completion=True).as_long())
+            fixed.append(unknown.value == model.eval(unknown.value, model_completion=True))
+            return model
+        return model
+
+    def _wishes(self, unknown: Unknown) -> list[_Pin]:
+        """That a fact can be used is given up last; that it has its usual value, sooner or later by its subject."""
+        name = unknown.name
+        subject = name.partition(".")[0]
+        rank = 10 + _STICKY[::-1].index(subject) if subject in _STICKY else 5
+        if name in ("order.qty", "order.side"):
+            rank = 4 if name == "order.side" else 3
+        optional = not z3.is_true(unknown.present)
+        usable = unknown.usable if not optional else z3.Implies(unknown.present, unknown.usable)
+        pins = [_Pin(name + " usable", z3.Bool(f"wish {name} usable"), usable, 100)]
+        if name in self._ordinary:
+            held = z3.And(unknown.present, unknown.value == self._term(self._ordinary[name], unknown))
+            pins.append(_Pin(name, z3.Bool(f"wish {name}"), held, rank))
+        elif optional:
+            pins.append(_Pin(name, z3.Bool(f"wish {name}"), z3.Not(unknown.present), 2))
+        return pins
+
+    def _term(self, value: Value, unknown: Unknown) -> Term:
+        match value:
+            case bool():
+                return z3.BoolVal(value)
+            case str():
+                return self._encoder.word(value)
+            case Fraction():
+                return z3.RealVal(value)
+            case int():
+                return z3.IntVal(value) if z3.is_int(unknown.value) else z3.RealVal(value)
+            case _:
+                raise AssertionError(f"no fact is {value!r}")
+
+    def _witness(self, model: Any) -> Witness:
+        values = dict(self._ordinary)
+        missing: set[str] = set()
+        unusable: set[str] = set()
+        told: list[str] = []
+        for name, unknown in self._encoder.unknowns.items():
+            present = z3.is_true(model.eval(unknown.present, model_completion=True))
+            if not z3.is_true(model.eval(unknown.usable, model_completion=True)):
+                (unusable if present and not z3.is_true(unknown.present) else missing).add(name)
+                values.pop(name, None)
+            else:
+                values[name] = self._read(model.eval(unknown.value, model_completion=True), unknown)
+            if values.get(name) != self._ordinary.get(name) or name in unusable:
+                told.append(name)
+        told = sorted(told or self._encoder.unknowns)
+        return Witness(self._point, values, frozenset(missing), frozenset(unusable), tuple(told))
+
+    def _read(self, value: Any, unknown: Unknown) -> Value:
+        match unknown.type.kind:
+            case Kind.BOOL:
+                return bool(z3.is_true(value))
+            case Kind.ENUM | Kind.SYMBOL | Kind.TEXT:
+                number = value.as_long()
+                for word, held in self._encoder.words.items():
+                    if held == number:
+                        return word
+                return next(word for word in _OTHERS if word not in self._encoder.words)
+            case Kind.RATIO:
+                exact = value if z3.is_rational_value(value) else value.approx(20)
+                return Fraction(exact.as_fraction())
+            case _:
+                return int(value.as_long())
+
+
+_STEPS: Final[Mapping[Kind, tuple[int, ...]]] = {
+    Kind.MONEY: (1_000_000_000, 1_000_000, 10_000, 1),
+    Kind.DURATION: (1_000_000, 1),
+    Kind.INSTANT: (1_000_000, 1),
+    Kind.TIME: (60_000_000, 1),
+    Kind.QUANTITY: (1,),
+    Kind.COUNT: (1,),
+}

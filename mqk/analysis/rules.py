@@ -1,0 +1,135 @@
+"""Rules as they stand at one layer or in one bundle, checked but not compiled: what questions are asked about.
+
+What lives here: from a bundle to checked rules, and what tells two of them apart at a glance. What does not: guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mqk.dsl import DslError, EvaluationError, Expr, check_expression, evaluate, parse_expression, syntax
+from mqk.dsl import types as t
+from mqk.dsl.environment import ConstantRef, DerivedRef
+from mqk.guards.environment import PolicyEnvironment
+from mqk.guards.lookup import ViewLookup
+from mqk.guards.points import LADDERS, Enforcement, Point
+from mqk.policy import Bundle, LatchSource, RuleSource, Span
+
+_GATE = "order.reduces"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One rule with its checked conditions; `level` is what a breach contributes, as a step on the point's ladder."""
+
+    id: str
+    point: Point
+    require: Expr
+    when: Expr | None
+    gate: Expr | None
+    outcome: str
+    enforcement: Enforcement
+    confirm: int
+    latch: LatchSource | None
+    source: RuleSource
+
+    @property
+    def span(self) -> Span:
+        """Where it is written."""
+        return self.source.span
+
+    @property
+    def level(self) -> int:
+        """What it contributes when it does not pass: 0 for nothing, then up the ladder of its point."""
+        match self.enforcement:
+            case Enforcement.SHADOW:
+                return 0
+            case Enforcement.WARN:
+                return 1
+            case _:
+                return LADDERS[self.point].index(self.outcome)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Everything it judges."""
+        yield from (each for each in (self.gate, self.when, self.require) if each is not None)
+
+    def passes(self, lookup: ViewLookup) -> bool:
+        """Whether it passes at a moment, by the reference interpreter; an error does not pass."""
+        try:
+            if self.gate is not None and evaluate(self.gate, lookup):
+                return True
+            return (self.when is not None and not evaluate(self.when, lookup)) or bool(evaluate(self.require, lookup))
+        except EvaluationError:
+            return False
+
+
+def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:
+    """A rule checked in an environment; None when it does not check there, which the compiler of guards reports."""
+    require = condition(source.require.text, environment)
+    when = condition(source.when.text, environment) if source.when is not None else None
+    if require is None or (source.when is not None and when is None):
+        return None
+    point = environment.point
+    gated = point is Point.ORDER and not source.exits_included
+    return Judged(
+        id=source.id,
+        point=point,
+        require=require,
+        when=when,
+        gate=condition(_GATE, environment) if gated else None,
+        outcome=source.otherwise,
+        enforcement=Enforcement(source.enforce),
+        confirm=source.confirm,
+        latch=source.latch,
+        source=source,
+    )
+
+
+def rules_at(bundle: Bundle, point: Point) -> list[Judged]:
+    """The rules of a bundle at a point, those that check."""
+    environment = PolicyEnvironment.of(bundle, point)
+    sources = [rule for rule in bundle.rules if rule.at == point.value]
+    return [rule for source in sources if (rule := judged(source, environment)) is not None]
+
+
+def condition(text: str, environment: PolicyEnvironment) -> Expr | None:
+    """A checked condition; None when it does not parse or check."""
+    try:
+        checked = check_expression(_parsed(text), environment, t.BOOL)
+    except DslError:
+        return None
+    return None if checked.errors else checked.expr
+
+
+@lru_cache(maxsize=8192)
+def _parsed(text: str) -> Expr:
+    return parse_expression(text)
+
+
+def outcome_level(rules: list[Judged], lookup: ViewLookup) -> int:
+    """What rules come to at a moment, as a step on the ladder."""
+    return max((rule.level for rule in rules if not rule.passes(lookup)), default=0)
+
+
+def meaning(expr: Expr | None) -> object:
+    """What tells expressions apart by what they say: constants by their value, definitions opened, places left out."""
+    if expr is None:
+        return None
+    match expr:
+        case syntax.Name(ref=ConstantRef(value=value, type=kind)):
+            return (kind, value)
+        case syntax.Name(ref=DerivedRef(definition=definition)):
+            return meaning(definition)
+        case syntax.Literal(value=value, type=kind):
+            return (kind, value)
+        case syntax.Name(path=path):
+            return path
+        case syntax.Symbol(text=text):
+            return ("word", text)
+        case syntax.Window(slot=slot):
+            return slot
+        case _:
+            own = tuple(getattr(expr, name) for name in ("op", "ops", "negated", "function") if hasattr(expr, name))
+            return (type(expr).__name__, own, tuple(meaning(child) for child in expr.children()))

@@ -1,0 +1,189 @@
+"""That a policy only tightens another: whatever it lets pass, the other lets pass as well.
+
+What lives here: the comparison of two bundles rule by rule, and against all rules together where one rule alone does
+not settle it; and the layers of one bundle, each against the one beneath. What does not: how things are proven.
+
+A rule of the lower bundle is kept up when, wherever it fails, something of the upper bundle fails that weighs at least
+as much: as severe an outcome, confirmed as fast, held as long. That is asked of the rule of the same id first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mqk.analysis.moments import lookup_of, ordinary
+from mqk.analysis.names import Part, changed, rests_on, texts_of
+from mqk.analysis.rules import Judged, judged, meaning
+from mqk.analysis.verdicts import Answer, Verdict, Witness
+from mqk.dsl import EvaluationError, evaluate
+from mqk.guards.environment import PolicyEnvironment
+from mqk.guards.explain import explain
+from mqk.guards.points import POSTURE_OF, Enforcement, Point
+from mqk.policy import Bundle, LatchSource, RuleSource
+
+if TYPE_CHECKING:
+    from mqk.dsl.emit_smt import Encoder
+    from mqk.dsl.emit_smt_numbers import Term
+
+
+@dataclass(frozen=True, slots=True)
+class Looser:
+    """Something that a lower bundle stops and an upper one may let pass.
+
+    `rule` is the rule beneath that stops it, `other` what has become of it, `causes` the named values that differ.
+    """
+
+    rule: Judged
+    other: Judged | None
+    causes: tuple[tuple[Part | None, Part | None], ...]
+    answer: Answer
+
+    @property
+    def says(self) -> str | None:
+        """What the rule beneath says at the witness."""
+        witness = self.answer.witness
+        return None if witness is None else _said(self.rule, witness)
+
+
+def looser(low: Bundle, high: Bundle, points: Sequence[Point] = tuple(Point)) -> list[Looser]:
+    """Everything that `low` stops and `high` may let pass. What is the same in both costs nothing."""
+    differing = changed(low, high)
+    found: list[Looser] = []
+    for point in points:
+        found += _Comparison(low, high, point, differing).run()
+    return found
+
+
+class _Comparison:
+    """Two bundles at one point."""
+
+    def __init__(
+        self, low: Bundle, high: Bundle, point: Point, differing: dict[str, tuple[Part | None, Part | None]]
+    ) -> None:
+        self._low, self._high, self._point, self._differing = low, high, point, differing
+        self._above = {rule.id: rule for rule in high.rules if rule.at == point.value}
+        self._environments = [PolicyEnvironment.of(bundle, point) for bundle in (low, high)]
+        self._all: list[Judged] | None = None
+
+    def run(self) -> list[Looser]:
+        found = []
+        for source in self._low.rules:
+            if source.at != self._point.value or self._same(source, self._above.get(source.id)):
+                continue
+            rule = judged(source, self._environments[0])
+            if rule is None or rule.level == 0:
+                continue  # what does not check beneath binds nobody there; shadow rules stop nothing
+            answer = self._kept_up(rule)
+            if answer.verdict is not Verdict.PROVED:
+                found.append(Looser(rule, self._judged_above(source.id), self._causes(source), answer))
+        return found
+
+    def _same(self, one: RuleSource, other: RuleSource | None) -> bool:
+        """Whether a rule is plainly the same in both, so that nothing needs to be asked."""
+        if other is None or _facets(one) != _facets(other):
+            return False
+        return not self._differing or not (rests_on(self._low, texts_of(one)) & self._differing.keys())
+
+    def _judged_above(self, name: str) -> Judged | None:
+        source = self._above.get(name)
+        return None if source is None else judged(source, self._environments[1])
+
+    def _kept_up(self, rule: Judged) -> Answer:
+        """Whether wherever `rule` fails something above fails that weighs as much."""
+        other = self._judged_above(rule.id)
+        if other is not None and weighs(other, rule) and _reads_alike(rule, other):
+            return Answer(Verdict.PROVED)
+        from mqk.analysis import model, prove  # noqa: PLC0415 - only what differs pays for the solver
+
+        if other is not None and weighs(other, rule):
+
+            def alone(encoder: Encoder) -> Term:
+                return model.lets_pass(encoder, rule, [other])
+
+            if prove.impossible(self._point, alone):
+                return Answer(Verdict.PROVED)
+        if self._all is None:
+            sources = self._above.values()
+            self._all = [each for one in sources if (each := judged(one, self._environments[1])) is not None]
+        covers = [each for each in self._all if weighs(each, rule)]
+
+        def together(encoder: Encoder) -> Term:
+            return model.lets_pass(encoder, rule, covers)
+
+        def really(witness: Witness) -> bool:
+            lookup = lookup_of(witness)
+            return not rule.passes(lookup) and all(each.passes(lookup) for each in covers)
+
+        return prove.find(self._point, together, ordinary(self._high, self._point), really)
+
+    def _causes(self, source: RuleSource) -> tuple[tuple[Part | None, Part | None], ...]:
+        texts = texts_of(source)
+        if source.id in self._above:
+            texts += texts_of(self._above[source.id])
+        read = rests_on(self._low, texts) | rests_on(self._high, texts)
+        return tuple(self._differing[name] for name in self._differing if name in read)
+
+
+def weighs(one: Judged, other: Judged) -> bool:
+    """Whether a failing of `one` is worth at least a failing of `other`: as severe, as fast, as long."""
+    if one.level < other.level:
+        return False
+    if other.enforcement is not Enforcement.BLOCK or other.outcome not in POSTURE_OF:
+        return True
+    return one.confirm <= other.confirm and lasts(one.latch, other.latch)
+
+
+def lasts(one: LatchSource | None, other: LatchSource | None) -> bool:
+    """Whether an outcome held by `one` is let go no sooner, and by nobody else, than one held by `other`."""
+    if other is None:
+        return True
+    if one is None or (other.until == "released" and one.until != "released"):
+        return False
+    return one.by is None if other.by is None else one.by in (None, other.by)
+
+
+def without(low: Bundle, high: Bundle, names: frozenset[str]) -> Bundle:
+    """The lower bundle with some of its parts as the upper one has them: what it declares as loosened."""
+    limits = {
+        **low.limits,
+        **{name: limit for name, limit in high.limits.items() if f"limits.{name}" in names},
+    }
+    above = {rule.id: rule for rule in high.rules}
+    rules = tuple(above.get(rule.id, rule) if f"rules.{rule.id}" in names else rule for rule in low.rules)
+    return replace(low, limits=limits, rules=rules)
+
+
+def _reads_alike(one: Judged, other: Judged) -> bool:
+    return all(
+        meaning(a) == meaning(b)
+        for a, b in ((one.require, other.require), (one.when, other.when), (one.gate, other.gate))
+    )
+
+
+def _facets(rule: RuleSource) -> tuple[object, ...]:
+    """What a rule says, apart from where it is written."""
+    when = None if rule.when is None else " ".join(rule.when.text.split())
+    return (
+        " ".join(rule.require.text.split()),
+        when,
+        rule.otherwise,
+        rule.confirm,
+        rule.latch,
+        rule.exits_included,
+        rule.enforce,
+    )
+
+
+def _said(rule: Judged, witness: Witness) -> str:
+    lookup = lookup_of(witness)
+    try:
+        if rule.gate is not None:
+            evaluate(rule.gate, lookup)
+        if rule.when is not None:
+            evaluate(rule.when, lookup)
+        evaluate(rule.require, lookup)
+        return explain(rule.require, lookup, {}, holds=False).message
+    except EvaluationError as fault:
+        return f"`{fault.subject}` is {fault.fault.value}"

@@ -1,0 +1,44 @@
+"""What is true of every moment, told to the solver: least values, and how windows of one stream relate.
+
+What lives here: facts about facts that the catalogue declares, and nothing else. Whatever is not declared there is not
+assumed: a proof must not rest on what the engine does not promise.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+import z3
+
+from mqk.dsl.check import constant_micros
+from mqk.dsl.emit_smt import Encoder, Unknown
+from mqk.dsl.emit_smt_numbers import Term
+from mqk.guards.catalogue import facts_at
+from mqk.guards.points import Point
+
+
+def world(encoder: Encoder, point: Point) -> list[Term]:
+    """What holds of the facts that an encoder has met."""
+    found: list[Term] = []
+    entries = facts_at(point)
+    streams: dict[str, list[Unknown]] = defaultdict(list)
+    for name, unknown in encoder.unknowns.items():
+        if unknown.window is not None:
+            streams[unknown.window.stream].append(unknown)
+            continue
+        entry = entries.get(name)
+        if entry is not None and entry.minimum is not None and not z3.is_bool(unknown.value):
+            found.append(unknown.value >= entry.minimum)
+    for windows in streams.values():
+        found += _windows(windows)
+    return found
+
+
+def _windows(windows: list[Unknown]) -> list[Term]:
+    """Who counts a stream counts all its windows, and a longer window holds whatever a shorter one holds."""
+    found = [windows[0].usable == each.usable for each in windows[1:]]
+    lengths = [(constant_micros(each.window.duration), each) for each in windows if each.window is not None]
+    known = sorted(((length, each) for length, each in lengths if length is not None), key=lambda pair: pair[0])
+    found += [shorter.value <= longer.value for (_, shorter), (_, longer) in pairwise(known)]
+    return found
