@@ -10,9 +10,9 @@ from typing import Final
 
 from mqk.analysis.verdicts import Witness
 from mqk.dsl import FactRef, Type
-from mqk.dsl.emit_python import window_attribute
 from mqk.dsl.syntax import Value
 from mqk.dsl.types import Kind
+from mqk.dsl.windows import window_attribute
 from mqk.guards.catalogue import VIEWS, facts_at
 from mqk.guards.facts import canonical_name
 from mqk.guards.lookup import ViewLookup

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import z3
 
-from mqk.dsl.check import constant_micros
 from mqk.dsl.emit_smt import Encoder, Unknown
 from mqk.dsl.emit_smt_numbers import Term
+from mqk.dsl.windows import window_length
 from mqk.guards.catalogue import facts_at
 from mqk.guards.points import Point
 
@@ -38,7 +38,12 @@ def world(encoder: Encoder, point: Point) -> list[Term]:
 def _windows(windows: list[Unknown]) -> list[Term]:
     """Who counts a stream counts all its windows, and a longer window holds whatever a shorter one holds."""
     found = [windows[0].usable == each.usable for each in windows[1:]]
-    lengths = [(constant_micros(each.window.duration), each) for each in windows if each.window is not None]
-    known = sorted(((length, each) for length, each in lengths if length is not None), key=lambda pair: pair[0])
-    found += [shorter.value <= longer.value for (_, shorter), (_, longer) in pairwise(known)]
+    by_unit: dict[str, list[tuple[int, Unknown]]] = defaultdict(list)
+    for each in windows:
+        length = None if each.window is None else window_length(each.window.duration)
+        if length is not None and each.name.startswith("count("):
+            by_unit[length[1]].append((length[0], each))
+    for counted in by_unit.values():
+        ordered = [each for _, each in sorted(counted, key=lambda pair: pair[0])]
+        found += [shorter.value <= longer.value for shorter, longer in pairwise(ordered)]
     return found

@@ -110,7 +110,7 @@ class Encoder:
                     found.append(z3.And(unknown.value >= -INT64_MAX - 1, unknown.value <= INT64_MAX))
                 case _:
                     pass
-            if unknown.window is not None:
+            if unknown.window is not None and unknown.window.function == "count":
                 found.append(unknown.value >= 0)
             if not z3.is_true(unknown.present):
                 found.append(z3.Implies(unknown.usable, unknown.present))
