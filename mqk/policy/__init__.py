@@ -37,7 +37,6 @@ from mqk.policy.sources import (
     WaiverSource,
 )
 from mqk.policy.suggest import closest, did_you_mean
-from mqk.policy.suites import CaseSource, Given, GivenFact, TestSource
 from mqk.policy.values import Instant, LimitValue, TimeOfDay, canonical_text, read_any, read_limit, type_name
 from mqk.policy.wording import expression_fault
 
@@ -48,14 +47,11 @@ __all__ = [
     "AllocationSource",
     "BrokerSource",
     "Bundle",
-    "CaseSource",
     "ClaimSource",
     "Diagnostic",
     "Document",
     "Entry",
     "ExecutionPolicy",
-    "Given",
-    "GivenFact",
     "Instant",
     "InvariantSource",
     "LatchSource",
@@ -80,7 +76,6 @@ __all__ = [
     "StrategySpec",
     "TableRow",
     "TableSource",
-    "TestSource",
     "Text",
     "TimeOfDay",
     "TransitionSource",

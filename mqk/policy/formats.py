@@ -12,6 +12,7 @@ from typing import Final
 from jsonschema import FormatChecker
 
 from mqk.dsl import DslError, parse_expression
+from mqk.dsl.syntax import Name
 from mqk.policy.diagnostics import quoted
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
@@ -39,6 +40,7 @@ def format_checker() -> FormatChecker:
         checker.checks(name, raises=QuantityError)(_value_check(name))
     for name, pattern, what, help_ in _NAMES:
         checker.checks(name, raises=MalformedError)(_name_check(re.compile(pattern), what, help_))
+    checker.checks("let-name", raises=MalformedError)(_let_name)
     checker.checks("expression", raises=DslError)(_expression)
     checker.checks("fact", raises=DslError)(_expression)
     return checker
@@ -79,6 +81,21 @@ def _name_check(pattern: re.Pattern[str], what: str, help_: str) -> Callable[[ob
         return True
 
     return check
+
+
+_a_name = _name_check(re.compile(_NAMES[1][1]), *_NAMES[1][2:])
+
+
+def _let_name(text: object) -> bool:
+    if isinstance(text, str):
+        _a_name(text)
+        try:
+            free = isinstance(parse_expression(text), Name)
+        except DslError:
+            free = False
+        if not free:
+            raise MalformedError(f"{quoted(text)} is a word of the language", "give it another name")
+    return True
 
 
 def _expression(text: object) -> bool:

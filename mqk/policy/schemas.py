@@ -22,7 +22,12 @@ from mqk.policy.formats import format_checker
 from mqk.policy.resources import schemas_dir
 from mqk.quantity import QuantityError, parse_ratio
 
-KINDS: Final = ("risk", "integrity", "lifecycle", "execution", "engine", "schedule", "test")
+KINDS: Final = (
+    "risk", "integrity", "margin", "lifecycle", "allocation", "reconcile", "promotion", "execution", "schedule",
+    "engine", "waiver", "test",
+)  # fmt: skip
+# The kinds that hold limits, rules, names and tables, in the order in which an engine lays them; its own come last.
+RULING: Final = ("risk", "integrity", "margin", "reconcile", "promotion", "engine")
 _SHARED: Final = ("common", "limits", "rule")
 # `$schema` inside would make jsonschema change to its own validator there, without our keywords.
 _LEFT_OUT: Final = ("$ref", "$defs", "$schema")

@@ -68,6 +68,15 @@ def test_every_property_is_explained(where: str, schema: dict[str, Any]) -> None
         assert schema.get(word), f"{where} has no {word}"
 
 
+# The formats of what is measured; how much of what a value is, its unit says.
+MEASURED = {"ratio", "money", "price", "duration", "span", "count", "quantity", "rate", "commission", "date"}
+
+
+@pytest.mark.parametrize(("where", "schema"), PROPERTIES, ids=[where for where, _ in PROPERTIES])
+def test_every_property_that_is_measured_has_a_unit(where: str, schema: dict[str, Any]) -> None:
+    assert schema.get("format") not in MEASURED or schema.get("x-mqk-unit"), where
+
+
 def test_every_limit_has_a_unit() -> None:
     for name in schema_set().known_limits():
         assert schema_set().at("risk", ("limits", name))["x-mqk-unit"], name
