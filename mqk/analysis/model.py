@@ -42,6 +42,28 @@ def at_least(encoder: Encoder, rules: Sequence[Judged], level: int) -> Term:
     return some(fails(encoder, rule) for rule in rules if rule.level >= level)
 
 
+def opened(encoder: Encoder, before: Sequence[Expr], after: Sequence[Expr]) -> Term:
+    """When all of some conditions hold, and not all of some others."""
+    return every([*(holds(encoder, each) for each in after), z3.Not(every(holds(encoder, each) for each in before))])
+
+
+def as_wanted(encoder: Encoder, wanted: Sequence[tuple[Expr, bool]]) -> Term:
+    """When every condition is defined and is what is wanted of it, at a moment where every fact is there."""
+    terms = []
+    for expr, value in wanted:
+        encoded = encoder.encode(expr)
+        terms += [encoded.defined, encoded.value if value else negation(encoded.value)]
+    return every(terms)
+
+
+def possible_move(encoder: Encoder, wanted: Sequence[Expr], rules: Sequence[Judged], without: Expr | None) -> Term:
+    """When conditions hold, rules pass, and one more condition does not hold."""
+    terms = [*(holds(encoder, each) for each in wanted), *(passes(encoder, rule) for rule in rules)]
+    if without is not None:
+        terms.append(z3.Not(holds(encoder, without)))
+    return every(terms)
+
+
 def holds(encoder: Encoder, expr: Expr) -> Term:
     """When a condition is defined and true."""
     encoded = encoder.encode(expr)

@@ -6,10 +6,11 @@ What lives here: names and where they are written. What does not: what a differe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mqk.policy import Bundle, RuleSource, Span
+from mqk.policy import Bundle, RuleSource, Scalar, Sequence, Span, Text
+from mqk.policy.sources import TableSource
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*")
 
@@ -26,10 +27,43 @@ class Part:
 
 def parts(bundle: Bundle) -> Mapping[str, Part]:
     """The named values that conditions may rest on."""
-    return {
+    limits = {
         f"limits.{name}": Part(f"limits.{name}", limit.text, limit.span, limit.value)
         for name, limit in bundle.limits.items()
     }
+    lets = {
+        name: Part(name, let.text.text, let.span, " ".join(let.text.text.split())) for name, let in bundle.lets.items()
+    }
+    tables = {
+        f"tables.{name}": Part(f"tables.{name}", " ".join(_words(table)), table.span, _table(table))
+        for name, table in bundle.tables.items()
+    }
+    return {**limits, **lets, **tables}
+
+
+def _table(table: TableSource) -> object:
+    rows = tuple((_cells(row.cells), _cells(row.outputs)) for row in table.rows)
+    otherwise = None if table.otherwise is None else _cells(table.otherwise)
+    inputs = tuple((name, text.text) for name, text in table.inputs)
+    return (table.hit, table.collect, inputs, table.outputs, rows, otherwise)
+
+
+def _cells(cells: Mapping[str, Text | Sequence]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, _written(cell)) for name, cell in cells.items()))
+
+
+def _written(cell: Text | Sequence) -> str:
+    if isinstance(cell, Text):
+        return " ".join(cell.text.split())
+    return f"[{', '.join(item.text for item in cell.items if isinstance(item, Scalar))}]"
+
+
+def _words(table: TableSource) -> Iterator[str]:
+    """Every expression in a table, as written."""
+    yield from (text.text for _, text in table.inputs)
+    for row in table.rows:
+        yield from (_written(cell) for cell in (*row.cells.values(), *row.outputs.values()))
+    yield from (text.text for text in (table.otherwise or {}).values())
 
 
 def changed(low: Bundle, high: Bundle) -> dict[str, tuple[Part | None, Part | None]]:

@@ -108,6 +108,14 @@ def _parsed(text: str) -> Expr:
     return parse_expression(text)
 
 
+def true(expr: Expr, lookup: ViewLookup) -> bool:
+    """Whether a condition is defined and true at a moment, by the reference interpreter."""
+    try:
+        return bool(evaluate(expr, lookup))
+    except EvaluationError:
+        return False
+
+
 def outcome_level(rules: list[Judged], lookup: ViewLookup) -> int:
     """What rules come to at a moment, as a step on the ladder."""
     return max((rule.level for rule in rules if not rule.passes(lookup)), default=0)
