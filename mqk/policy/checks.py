@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mqk.policy.dates import check_period, check_versions, read_period
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
+from mqk.policy.governance import check_claims, check_keys, check_loosenings, check_waiver
 from mqk.policy.nodes import Mapping, Scalar
-from mqk.policy.schemas import schema_set
+from mqk.policy.schemas import RULING, schema_set
 from mqk.policy.suggest import closest, did_you_mean
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
@@ -21,6 +22,14 @@ def check_document(root: Mapping, kind: str) -> list[Diagnostic]:
     checks: tuple[Callable[[Mapping], Iterable[Diagnostic]], ...] = (check_period, _limit_names, _rules, _strategies)
     if kind == "lifecycle":
         checks += (_initial_state, _known_states, _distinct_transitions)
+    elif kind == "waiver":
+        checks += (check_waiver,)
+    elif kind == "engine":
+        checks += (check_loosenings, check_claims, check_keys)
+    elif kind in RULING:
+        checks += (check_loosenings, check_claims)
+    elif kind == "test":
+        checks += (check_claims,)
     return [each for check in checks for each in check(root)]
 
 

@@ -63,6 +63,22 @@ def check_period(node: Mapping) -> Iterable[Diagnostic]:
         yield error("MQK-1117", message, until.span, "`until` is the first day on which it is no longer in force")
 
 
+def check_holes(what: str, periods: Sequence[tuple[Period, Span]]) -> Iterable[Diagnostic]:
+    """Days between two periods of one id on which no layer has it in force, at the later of the two.
+
+    Layers may overlap, which is what layers are for; but what ends in one and begins again in another was forgotten.
+    """
+    covered, before = date.min, None
+    for period, span in sorted(periods, key=lambda each: (each[0].start or date.min, each[0].end or date.max)):
+        start = period.start or date.min
+        if before is not None and start > covered:
+            message = f"no layer has {quoted(what)} in force from {format_date(covered)} until {format_date(start)}"
+            notes = [("in force before that", before)]
+            yield error("MQK-1206", message, span, f"begin this one on {format_date(covered)}", notes=notes)
+        if before is None or (period.end or date.max) > covered:
+            covered, before = period.end or date.max, span
+
+
 def check_versions(what: str, versions: Sequence[tuple[Period, Span]]) -> Iterable[Diagnostic]:
     """Overlaps and gaps between the versions of one id, given in order of their beginning, at the later version."""
     for (earlier, before), (later, span) in pairwise(versions):

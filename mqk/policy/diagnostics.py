@@ -93,6 +93,18 @@ def error(
     return Diagnostic(code, Severity.ERROR, message, help, span, tuple(notes))
 
 
+def warning(
+    code: str,
+    message: str,
+    span: Span,
+    help: str | None = None,
+    *,
+    notes: Sequence[tuple[str, Span]] = (),
+) -> Diagnostic:
+    """A diagnostic that the policy may live with."""
+    return Diagnostic(code, Severity.WARNING, message, help, span, tuple(notes))
+
+
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """By file, place and code, each once."""
     return tuple(sorted(dict.fromkeys(diagnostics), key=lambda each: (each.span, each.code, each.message)))

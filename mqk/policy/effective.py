@@ -10,23 +10,25 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mqk.dsl import format_expression, parse_expression
+from mqk.policy.binding import Binding, waived
 from mqk.policy.bundle import Bundle, StrategySpec
 from mqk.policy.dates import in_force
 from mqk.policy.diagnostics import Diagnostic, PolicyError, Span, error, in_order, listed, quoted
 from mqk.policy.documents import Document, PolicySet
-from mqk.policy.layers import RuleSaid, Said, Stack, limits_said, rules_said, stack, written
+from mqk.policy.layers import Said, Stack, stack, written
 from mqk.policy.machines import read_lifecycle
 from mqk.policy.nodes import Mapping as MappingNode
 from mqk.policy.nodes import Scalar, Text  # fmt: skip
-from mqk.policy.nodes import Sequence as SequenceNode
-from mqk.policy.schemas import schema_set
+from mqk.policy.reading import required
+from mqk.policy.ruling import Ruling
+from mqk.policy.schemas import RULING
 from mqk.policy.settings import read_execution, read_schedule
-from mqk.policy.sources import LatchSource, Layer, Limit, RuleSource
+from mqk.policy.sources import Layer
 from mqk.policy.suggest import did_you_mean
-from mqk.policy.values import LimitValue, read_value, type_name
-from mqk.quantity import format_date, parse_count, parse_money
+from mqk.quantity import format_date, parse_money
 
-_LAYERED = ("risk", "integrity", "lifecycle", "execution", "schedule")
+# Every kind that an engine uses, in layers.
+_LAYERED = (*(kind for kind in RULING if kind != "engine"), "lifecycle", "execution", "schedule")
 
 
 def effective_bundle(
@@ -87,9 +89,12 @@ class _Builder:
         """The bundle, or None when something it cannot do without is missing."""
         stacks = {kind: self._stack(kind) for kind in _LAYERED}
         stacks["execution"].documents += self._overlays(overlays)
-        ruling = [*stacks["risk"].documents, *stacks["integrity"].documents, self.engine]
-        limits = self._limits(ruling)
-        rules = self._rules(ruling)
+        ruling = self._ruling([each for kind in _LAYERED if kind in RULING for each in stacks[kind].documents])
+        binding = Binding(self.policies, self.engine, self.as_of)
+        waivers = binding.waivers(ruling)
+        allocation = binding.allocation()
+        self.dropped += binding.dropped
+        self.found += binding.found
         execution, chains, holes = read_execution(self.engine, stacks["execution"].documents)
         self._note("execution", chains, holes)
         schedule, chains, holes = read_schedule(self.engine, stacks["schedule"].documents)
@@ -118,8 +123,8 @@ class _Builder:
             timeframes=tuple(each.text for each in self._own_items("timeframes")),
             universe=tuple(sorted(each.text for each in self._own_items("universe"))),
             strategies=self._strategies(),
-            limits={name: limits[name] for name in sorted(limits)},
-            rules=rules,
+            limits={name: ruling.limits[name] for name in sorted(ruling.limits)},
+            rules=waived([ruling.rules[name] for name in sorted(ruling.rules)], waivers),
             lifecycles={name: machines[name] for name in sorted(machines)},
             execution=execution,
             schedule=schedule,
@@ -128,7 +133,27 @@ class _Builder:
             as_of=self.as_of,
             overlays=overlays,
             not_in_force=tuple(self.dropped),
+            lets={name: ruling.lets[name] for name in sorted(ruling.lets)},
+            tables={name: ruling.tables[name] for name in sorted(ruling.tables)},
+            waivers=waivers,
+            claims=binding.claims([*ruling.documents]),
+            loosened=tuple(ruling.loosened),
+            mandatory={name: ruling.mandatory[name] for name in sorted(ruling.mandatory)},
+            allocation=allocation,
+            broker=binding.broker(),
+            keys=binding.keys(),
+            stages=tuple(ruling.stages),
         )
+
+    def _ruling(self, beneath: Sequence[Document]) -> Ruling:
+        ruling = Ruling(self.engine, self.as_of)
+        for document in (*beneath, self.engine):
+            ruling.lay(document)
+        ruling.finish()
+        self.layers |= ruling.layers
+        self.dropped += ruling.dropped
+        self.found += ruling.found
+        return ruling
 
     def _stack(self, kind: str) -> Stack:
         uses = self.engine.node.mapping("uses")
@@ -158,66 +183,10 @@ class _Builder:
                 self.found.append(error("MQK-1212", f"{quoted(document.id)} {what}", document.span))
         return found.documents
 
-    def _limits(self, documents: Sequence[Document]) -> dict[str, Limit]:
-        limits: dict[str, Limit] = {}
-        for name, said in limits_said(documents).items():
-            self._one_meaning(f"limits.{name}", [each.document for each in said], [each.layer for each in said])
-            values = [_limit_value(name, each) for each in said]
-            chain = tuple(each.layer for each in said)
-            for each, value in zip(said, values, strict=True):
-                if type(value) is not type(values[0]):
-                    self._changed_type(name, said[0], values[0], each, value)
-            self.layers[f"limits.{name}"] = chain
-            limits[name] = Limit(name, values[-1], chain[-1].text, chain[-1].span, chain)
-        return limits
-
-    def _changed_type(self, name: str, first: Said, was: LimitValue, later: Said, now: LimitValue) -> None:
-        message = f"`limits.{name}` is {type_name(now)} here and {type_name(was)} in `{first.document.name}`"
-        notes = [("first written here", first.layer.span)]
-        help_ = "a later layer changes the value of a limit, never its type"
-        self.found.append(error("MQK-1207", message, later.layer.span, help_, notes=notes))
-
-    def _one_meaning(self, key: str, documents: Sequence[Document], layers: Sequence[Layer]) -> None:
-        """A name that two kinds of document give a meaning to: one would silently take the other's place."""
-        for document, layer in zip(documents, layers, strict=True):
-            if document.kind not in ("engine", documents[0].kind):
-                message = f"`{key}` is written in `{documents[0].name}` and, for something else, in `{document.name}`"
-                notes = [("first written here", layers[0].span)]
-                help_ = f"give it another name: a {documents[0].kind} document's is replaced by one that extends it"
-                self.found.append(error("MQK-1217", message, layer.span, help_, notes=notes))
-
-    def _rules(self, documents: Sequence[Document]) -> tuple[RuleSource, ...]:
-        said, dropped = rules_said(documents, self.as_of)
-        self.dropped += [each.layer for each in dropped.values()]
-        levels = self.engine.node.mapping("enforce").entries
-        for name, entry in levels.items():
-            if name not in said and name not in dropped:
-                message = f"{quoted(self.engine.id)} has no rule {quoted(name)}"
-                self.found.append(error("MQK-1216", message, entry.key.span, did_you_mean(name, said)))
-        rules = []
-        for name in sorted(said):
-            chain = tuple(each.layer for each in said[name])
-            self._one_meaning(f"rules.{name}", [each.document for each in said[name]], chain)
-            first, last = (_required(each.rule, "at") for each in (said[name][0], said[name][-1]))
-            if first.text != last.text:
-                message = f"rule {quoted(name)} is judged at `{last.text}` here and at `{first.text}` beneath"
-                help_ = "a later layer changes what a rule asks, never where it asks"
-                notes = [("first written here", first.span)]
-                self.found.append(error("MQK-1217", message, last.span, help_, notes=notes))
-            self.layers[f"rules.{name}"] = chain
-            level = levels.get(name)
-            own = said[name][-1].rule.entries.get("enforce")
-            enforced = [Said(said[name][-1].document, own.key, own.value)] if own is not None else []
-            if level is not None:
-                enforced.append(Said(self.engine, level.key, level.value))
-            self.layers[f"rules.{name}.enforce"] = tuple(each.layer for each in enforced)
-            rules.append(_rule(said[name][-1], chain, written(enforced[-1].node) if enforced else "block"))
-        return tuple(rules)
-
     def _strategies(self) -> tuple[StrategySpec, ...]:
         found = []
         for node in self.engine.node.mappings("strategies"):
-            id_ = _required(node, "id")
+            id_ = required(node, "id")
             params = {name: written(entry.value) for name, entry in sorted(node.mapping("params").entries.items())}
             shadow = node.scalar("shadow")
             found.append(StrategySpec(id_.text, params, shadow is not None and shadow.text == "true", id_.span))
@@ -250,40 +219,3 @@ class _Builder:
 def _is_overlay(document: Document) -> bool:
     overlay = document.node.scalar("overlay")
     return overlay is not None and overlay.text == "true"
-
-
-def _limit_value(name: str, said: Said) -> LimitValue:
-    if isinstance(said.node, SequenceNode):
-        return tuple(sorted(item.text for item in said.node.items if isinstance(item, Scalar)))
-    return read_value(schema_set().limit_format(name), written(said.node))
-
-
-def _required(node: MappingNode, key: str) -> Scalar:
-    """A scalar that the schema made sure of."""
-    value = node.scalar(key)
-    assert value is not None, key
-    return value
-
-
-def _rule(said: RuleSaid, chain: tuple[Layer, ...], enforce: str) -> RuleSource:
-    rule = said.rule
-    confirm, latch = rule.scalar("confirm"), rule.mapping("latch")
-    until, by = latch.scalar("until"), latch.scalar("by")
-    exits = rule.mapping("exits").scalar("included")
-    return RuleSource(
-        id=said.id.text,
-        title=_required(rule, "title").text.strip(),
-        at=_required(rule, "at").text,
-        require=_required(rule, "require"),
-        when=rule.scalar("when"),
-        otherwise=_required(rule, "otherwise").text,
-        confirm=1 if confirm is None else parse_count(confirm.text).value,
-        latch=None if until is None else LatchSource(until.text, None if by is None else by.text),
-        exits_included=exits is not None,
-        exits_reason=None if exits is None else exits.text.strip(),
-        enforce=enforce,
-        cites=tuple(each.text.strip() for each in rule.scalars("cites")),
-        document=said.document.name,
-        span=said.id.span,
-        chain=chain,
-    )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from mqk.policy.dates import in_force, read_period
+from mqk.policy.dates import in_force
 from mqk.policy.documents import Document, PolicySet
 from mqk.policy.nodes import Mapping, Node, Scalar  # fmt: skip
 from mqk.policy.nodes import Sequence as SequenceNode
@@ -65,51 +65,6 @@ class Said:
         """As provenance shows it."""
         span = self.node.span if isinstance(self.node, Scalar) and not self.node.empty else self.key.span
         return Layer(self.document.name, written(self.node), span)
-
-
-def limits_said(documents: Sequence[Document]) -> dict[str, list[Said]]:
-    """Every limit with what each layer says of it, the lowest first."""
-    found: dict[str, list[Said]] = {}
-    for document in documents:
-        for name, entry in document.node.mapping("limits").entries.items():
-            found.setdefault(name, []).append(Said(document, entry.key, entry.value))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSaid:
-    """A rule as one document has it."""
-
-    document: Document
-    rule: Mapping
-    id: Scalar
-
-    @property
-    def layer(self) -> Layer:
-        """As provenance shows it: the condition, at the rule's id."""
-        require = self.rule.scalar("require")
-        return Layer(self.document.name, "" if require is None else require.text.strip(), self.id.span)
-
-
-def rules_said(
-    documents: Sequence[Document], as_of: date | None
-) -> tuple[dict[str, list[RuleSaid]], dict[str, RuleSaid]]:
-    """Every rule in force with each layer's version of it, and the rules that fell out, by id."""
-    found: dict[str, list[RuleSaid]] = {}
-    dropped: dict[str, RuleSaid] = {}
-    for document in documents:
-        by_id: dict[str, list[RuleSaid]] = {}
-        for rule in document.node.mappings("rules"):
-            id_ = rule.scalar("id")
-            if id_ is not None:
-                by_id.setdefault(id_.text, []).append(RuleSaid(document, rule, id_))
-        for name, versions in by_id.items():
-            current = in_force(versions, lambda each: read_period(each.rule), as_of)
-            if current is None:
-                dropped[name] = versions[-1]
-            else:
-                found.setdefault(name, []).append(current)
-    return found, {name: each for name, each in dropped.items() if name not in found}
 
 
 def keys_said(documents: Sequence[Document]) -> dict[str, list[Said]]:

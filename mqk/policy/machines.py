@@ -8,6 +8,7 @@ from __future__ import annotations
 from mqk.policy.checks import expanded, state_kinds
 from mqk.policy.documents import Document
 from mqk.policy.nodes import Mapping
+from mqk.policy.reading import read_invariants
 from mqk.policy.sources import LifecycleSource, TransitionSource
 
 
@@ -15,7 +16,7 @@ def read_lifecycle(document: Document) -> LifecycleSource:
     """The machine of a document that is known to be without errors."""
     states = state_kinds(document.node)
     moves = tuple(_transition(node, states) for node in document.node.mappings("transitions"))
-    return LifecycleSource(document.id, states, moves)
+    return LifecycleSource(document.id, states, moves, read_invariants(document.node))
 
 
 def _transition(node: Mapping, states: dict[str, str]) -> TransitionSource:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mqk.policy.dates import check_versions
+from mqk.policy.desk import check_desk
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.nodes import Scalar
 from mqk.policy.suggest import did_you_mean
@@ -34,6 +35,7 @@ def check_references(versions: Versions, unread: Collection[str]) -> list[Diagno
         for document in same:
             found += _references(document, versions, unread)
     found += _circles(versions)
+    found += check_desk(versions, unread)
     return found
 
 
