@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mqk.dsl.missing import MISSING
 from mqk.engine.effects import Decided, Effect, LatchLifted, LatchSet, PostureChanged
 from mqk.guards import Decision, Guard, Latch, LatchBook
-from mqk.guards.points import POSTURE_OF
+from mqk.guards.points import POSTURE_OF, Point
 
 if TYPE_CHECKING:
     from mqk.engine.events import BarArrived
@@ -87,7 +87,7 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
 
     Once all that a mask leads to holds, the same mask again is no news, and is not looked into.
     """
-    mask = state.judge_account(state.account, state.run, state.clock, state.windows.view)
+    mask = state.judge_account(*state.account_views)
     if mask == state.account_mask and state.account_settled:
         return
     if mask & ~state.account_mask:
@@ -103,9 +103,7 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
 
 def account_decision(state: EngineState) -> Decision:
     """The full decision on the account as it stands."""
-    return state.guards.account.decide(
-        {"account": state.account, "run": state.run, "clock": state.clock, "windows": state.windows.view}
-    )
+    return state.guards.account.decide(state.shown(Point.ACCOUNT, state.windows.view))
 
 
 def hold(state: EngineState, guard: Guard, mask: int, effects: list[Effect]) -> None:

@@ -240,18 +240,10 @@ def _without_market(decision: Decision, symbol: str) -> Decision:
 
 
 def _judge(state: EngineState, windows: Windows) -> int:
-    return state.judge_order(state.order, state.position, state.market, state.account, state.run, state.clock, windows)
+    if windows is state.windows.view:
+        return state.judge_order(*state.order_views)
+    return state.judge_order(*state.shown(Point.ORDER, windows).values())
 
 
 def _decide(state: EngineState, windows: Windows) -> Decision:
-    return state.guards.order.decide(
-        {
-            "order": state.order,
-            "position": state.position,
-            "market": state.market,
-            "account": state.account,
-            "run": state.run,
-            "clock": state.clock,
-            "windows": windows,
-        }
-    )
+    return state.guards.order.decide(state.shown(Point.ORDER, windows))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from mqk.engine.lines import Line
 from mqk.engine.windows import WindowCounts
-from mqk.guards import Enforcement, LatchBook, views
-from mqk.guards.points import POSTURE_OF
+from mqk.guards import Enforcement, LatchBook, outside, views
+from mqk.guards.catalogue import VIEWS
+from mqk.guards.points import POSTURE_OF, Point
 from mqk.orders import CostModel, Order, Side
 from mqk.portfolio import Ledger
 from mqk.strategies import Context, StrategyHost
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mqk.guards import Guard, GuardSet
+    from mqk.guards.views import Windows
     from mqk.market import Bar
 
 
@@ -40,6 +42,7 @@ class EngineState:
         "account_bits",
         "account_mask",
         "account_settled",
+        "account_views",
         "arrived",
         "bad_bars",
         "bar",
@@ -53,8 +56,10 @@ class EngineState:
         "explain",
         "feed",
         "feed_mask",
+        "firm",
         "flattening",
         "guards",
+        "held_positions",
         "hold_bits",
         "host",
         "judge_account",
@@ -63,19 +68,24 @@ class EngineState:
         "latches",
         "ledger",
         "lines",
+        "margin",
         "market",
         "now",
         "order",
+        "order_views",
         "orders",
         "position",
+        "reconcile",
         "refused",
         "reject_bits",
         "run",
         "run_id",
         "sequence",
         "session",
+        "trading_day",
         "windows",
         "working",
+        "working_orders",
         "worst_prices",
     )
 
@@ -141,7 +151,10 @@ class EngineState:
         self.context = Context(capital, self.lines)
 
         self.order, self.position, self.market = views.Order(), views.Position(), views.Market()
-        self.bar, self.feed, self.clock = views.Bar(), views.Feed(), views.Clock()
+        self.bar, self.feed, self.clock = outside.Bar(), outside.Feed(), views.Clock()
+        self.trading_day, self.margin, self.firm = views.Session(), views.Margin(), views.Firm()
+        self.reconcile = outside.Reconcile()
+        self.held_positions, self.working_orders = views.Positions(), views.Working()
         self.clock.now = 0
         self.run = views.Run()
         self.run.mode = bundle.mode if mode is None else mode
@@ -153,6 +166,9 @@ class EngineState:
         self.account.day_start_equity = self.account.peak_equity = capital
         self.account.gross_exposure = self.account.working_buy_value = 0
         self.account.working_orders = self.account.open_positions = 0
+        # What the guards take, in their order: made once, because they are asked at every bar.
+        self.order_views = tuple(self.shown(Point.ORDER, self.windows.view).values())
+        self.account_views = tuple(self.shown(Point.ACCOUNT, self.windows.view).values())
 
     # -- figures, each kept by whatever changes it -----------------------------------------------------------------
 
@@ -219,6 +235,27 @@ class EngineState:
     def begin_session(self) -> None:
         """A new session: its losses count from the equity at this moment."""
         self.account.day_start_equity = self.account.equity
+
+    # -- what the guards are shown ---------------------------------------------------------------------------------
+
+    def shown(self, point: Point, windows: Windows) -> dict[str, object]:
+        """The views that the guard of orders or of the account takes, by name and in its order."""
+        views_of = {
+            "order": self.order,
+            "position": self.position,
+            "market": self.market,
+            "account": self.account,
+            "run": self.run,
+            "clock": self.clock,
+            "windows": windows,
+            "session": self.trading_day,
+            "margin": self.margin,
+            "firm": self.firm,
+            "reconcile": self.reconcile,
+            "positions": self.held_positions,
+            "working": self.working_orders,
+        }
+        return {name: views_of[name] for name in VIEWS[point]}
 
     # -- what it amounts to ----------------------------------------------------------------------------------------
 

@@ -52,6 +52,16 @@ class GuardSet:
         """The guard of feeds, judged by the clock."""
         return self.guards[Point.FEED]
 
+    @property
+    def difference(self) -> Guard:
+        """The guard of differences between our book and the broker's."""
+        return self.guards[Point.DIFFERENCE]
+
+    @property
+    def candidate(self) -> Guard:
+        """The guard of backtests that ask to be promoted."""
+        return self.guards[Point.CANDIDATE]
+
 
 def compile_bundle(bundle: Bundle) -> GuardSet:
     """Compile all guards of an effective bundle. Raises PolicyError with every diagnostic of every rule."""

@@ -285,4 +285,6 @@ def _blocking(point: Point) -> tuple[str, ...]:
         Point.BAR: ("reject",),
         Point.FEED: ("halt",),
         Point.TRANSITION: ("refuse",),
+        Point.DIFFERENCE: ("halt",),
+        Point.CANDIDATE: ("fail",),
     }[point]

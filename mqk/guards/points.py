@@ -16,6 +16,8 @@ class Point(StrEnum):
     BAR = "bar"
     FEED = "feed"
     TRANSITION = "transition"
+    DIFFERENCE = "difference"
+    CANDIDATE = "candidate"
 
 
 class Result(StrEnum):
@@ -44,6 +46,8 @@ LADDERS: dict[Point, tuple[str, ...]] = {
     Point.BAR: (ALLOW, WARN, "reject", "halt", "disarm"),
     Point.FEED: (ALLOW, WARN, "halt", "disarm"),
     Point.TRANSITION: (ALLOW, WARN, "refuse"),
+    Point.DIFFERENCE: (ALLOW, "note", WARN, "halt", "disarm"),
+    Point.CANDIDATE: (ALLOW, WARN, "fail"),
 }
 
 # What the engine may still do once an outcome holds; mildest first.

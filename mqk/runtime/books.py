@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mqk.guards import views
+from mqk.guards import outside
 from mqk.orders import OrderStatus
 from mqk.quantity import format_instant
 from mqk.reconcile import Book, BookError, Difference, Kind, OrderView, Severity, clean, compare, freshness
@@ -43,9 +43,9 @@ class Reconciliation:
         told = [f"{d.kind.value} of {d.subject}: {d.local} here, {d.broker} at the broker" for d in self._halting()]
         return "reconciliation found " + "; ".join(told)
 
-    def view(self, now: int) -> views.Reconcile:
+    def view(self, now: int) -> outside.Reconcile:
         """The facts about it, for the guard of transitions."""
-        view = views.Reconcile()
+        view = outside.Reconcile()
         view.clean = self.clean
         view.age = now - self.at
         return view

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from mqk.engine import RunMoved, event_to_json
-from mqk.guards import views
+from mqk.guards import outside, views
 from mqk.runtime.errors import LifecycleRefused
 from mqk.store import Refused, audit, bundles, inbox, runs
 
@@ -89,7 +89,7 @@ def facts(run: Run, now: int, state: EngineState | None, reconciled: Reconciliat
     return {
         "run": run_view,
         "account": views.Account() if state is None else state.account,
-        "reconcile": views.Reconcile() if reconciled is None else reconciled.view(now),
+        "reconcile": outside.Reconcile() if reconciled is None else reconciled.view(now),
         "clock": clock,
     }
 

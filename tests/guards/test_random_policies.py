@@ -14,8 +14,8 @@ from mqk.dsl import types as t
 from mqk.dsl.missing import MISSING
 from mqk.guards import GuardSet, Point, Result, compile_bundle, facts_at
 from mqk.guards.catalogue import VIEWS
+from mqk.guards.fact import SIDE, USD
 from mqk.guards.lookup import ViewLookup
-from mqk.guards.views import SIDE, USD
 from mqk.policy import effective_bundle, load_policies
 from tests.dsl.worlds import Vocabulary, expressions, literal_node, name_node, node
 
@@ -31,12 +31,17 @@ def _presence() -> st.SearchStrategy[Expr]:
     return st.sampled_from(optional).map(lambda path: node(syntax.Present, fact=name_node(path)))
 
 
+def _unnamed_counts() -> list[str]:
+    """Counts that go with counts of anything: those of orders and of positions do not go with each other."""
+    return [name for name in _names(t.COUNT) if not ENTRIES[name].type.noun]
+
+
 _digits = st.integers(0, 6)
 ORDER_WORDS = Vocabulary(
     {
         USD: st.sampled_from(_names(USD)).map(name_node) | _digits.map(lambda n: literal_node("money", f"{n} USD")),
         t.QUANTITY: st.sampled_from(_names(t.QUANTITY)).map(name_node),
-        t.COUNT: st.sampled_from([*_names(t.COUNT), "limits.rejects.count"]).map(name_node)
+        t.COUNT: st.sampled_from([*_unnamed_counts(), "limits.rejects.count"]).map(name_node)
         | st.just(node(syntax.Window, stream="rejects", duration=name_node("limits.rejects.window"))),
         t.RATIO: st.just(name_node("limits.max_position")) | _digits.map(lambda n: literal_node("ratio", f"{n}%")),
         t.DURATION: _digits.map(lambda n: literal_node("duration", f"{n}s")),
