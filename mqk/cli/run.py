@@ -13,13 +13,13 @@ import typer
 
 from mqk.cli import paper as paper_run
 from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, load_bars
-from mqk.cli.bound import bind
+from mqk.cli.bound import Bound, bind
 from mqk.cli.database import existing_url, reading, ready_url
 from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, say, table
 from mqk.quantity import QuantityError, format_duration, format_instant, parse_duration
-from mqk.runtime import RunStatus, halt_run, move_run, run_status
+from mqk.runtime import RunStatus, halt_run, move_run, release_latch, run_status
 from mqk.store import decisions
 
 app = typer.Typer(
@@ -158,6 +158,26 @@ def clear(
     _move(run_id, "clear", reason, role, actor, confirm, policies, data_dir)
 
 
+@app.command()
+def release(
+    run_id: RunArgument,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule that holds something.")],
+    *,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role; the rule says which may.")],
+    new_peak: Annotated[
+        bool, typer.Option("--new-peak", help="Let drawdown count from the equity of that moment.")
+    ] = False,
+    actor: ActorOption = None,
+    policies: PoliciesOption = None,
+    data_dir: DataDirOption = DATA_DIR,
+) -> None:
+    """Let go of what a rule holds; the running engine does so at its next turn. Exit 3 when it may not be."""
+    url, bound = _bound(run_id, policies, data_dir)
+    who = actor or paper_run.whoami()
+    release_latch(url, bound.guards, run_id, rule, actor=who, role=role, new_peak=new_peak)
+    say(f"run {run_id} lets go of {rule} at its next turn")
+
+
 def _move(
     run_id: UUID,
     event: str,
@@ -168,15 +188,21 @@ def _move(
     policies: Path | None,
     data_dir: Path,
 ) -> None:
+    url, bound = _bound(run_id, policies, data_dir)
+    who = actor or paper_run.whoami()
+    state = move_run(url, bound.guards, run_id, event, actor=who, role=role, reason=reason, confirmation=confirm)
+    say(f"run {run_id} is {state}")
+
+
+def _bound(run_id: UUID, policies: Path | None, data_dir: Path) -> tuple[str, Bound]:
+    """The database, and the policies that a run of it was begun with."""
     url = existing_url(data_dir)
     (run,) = run_status(url, run_id=run_id)
     bound = bind(policies, run.engine)
     if run.bundle != bound.bundle.sha256:
         found = f"run `{run_id}` is bound to policies {run.bundle[:12]}, not {bound.bundle.sha256[:12]}"
         raise Failure(found, "give the policies it was begun with by `--policies`")
-    who = actor or paper_run.whoami()
-    state = move_run(url, bound.guards, run_id, event, actor=who, role=role, reason=reason, confirmation=confirm)
-    say(f"run {run_id} is {state}")
+    return url, bound
 
 
 def _row(status: RunStatus) -> list[str]:

@@ -103,16 +103,17 @@ class KillSwitch:
 
 @dataclass(frozen=True, slots=True)
 class LatchReleased:
-    """Somebody in `role` releases what the rule holds.
+    """Somebody in `role` releases what the rule holds; nothing happens when it holds nothing any more.
 
     `new_peak` lets drawdown count from the equity of this moment: without it, a drawdown that still stands holds again
-    at once.
+    at once. `by` is who it was, for the record.
     """
 
     rule: str
     role: str
     at: int
     new_peak: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,8 @@ def _release(state: EngineState, event: LatchReleased, effects: list[Effect]) ->
     try:
         latch = state.latches.release(event.rule, event.role)
     except KeyError:
-        raise EngineError("latch", f"`{event.rule}` holds nothing that could be released") from None
+        # It was let go of between the asking and now, by the end of the session or by somebody else.
+        return
     except PermissionError as fault:
         raise EngineError("latch", str(fault)) from None
     if event.new_peak:

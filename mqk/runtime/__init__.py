@@ -8,6 +8,7 @@ from mqk.runtime.errors import (
     FeedError,
     LeadLost,
     LifecycleRefused,
+    ReleaseRefused,
     ReplayDiffers,
     RunError,
     RunHalted,
@@ -17,6 +18,7 @@ from mqk.runtime.operator import halt_run, move_run
 from mqk.runtime.paper import start_or_resume_paper_run
 from mqk.runtime.probe import LogProbe, Probe, Step
 from mqk.runtime.progress import Progress
+from mqk.runtime.release import release_latch
 from mqk.runtime.status import RunStatus, run_status
 from mqk.runtime.summary import PaperSummary, Reconciled
 
@@ -29,6 +31,7 @@ __all__ = [
     "Probe",
     "Progress",
     "Reconciled",
+    "ReleaseRefused",
     "ReplayDiffers",
     "RunError",
     "RunHalted",
@@ -39,6 +42,7 @@ __all__ = [
     "WallClock",
     "halt_run",
     "move_run",
+    "release_latch",
     "run_status",
     "start_or_resume_paper_run",
 ]

@@ -28,6 +28,10 @@ class LifecycleRefused(RunError):
     """A move of the run that the policy, the database or another leader refuses. Nothing was changed."""
 
 
+class ReleaseRefused(RunError):
+    """What a rule holds is not let go of: not by this role, not now, or not at all. Nothing was changed."""
+
+
 class RunHalted(RunError):
     """The run was halted: by what just happened, or by somebody else while it ran. It stays so until it is cleared."""
 

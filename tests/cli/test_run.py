@@ -166,3 +166,33 @@ def test_a_killed_run_is_taken_up_and_ends_like_one_that_was_not(mqk: Mqk, tmp_p
     assert (resumed["run_id"], resumed["resumed"]) == (newest["run_id"], True)
     for field in ("state", "ticks", "orders", "fills", "denied", "final_equity"):
         assert resumed[field] == whole[field], field
+
+
+@pytest.mark.usefixtures("database")
+def test_what_a_rule_holds_is_released_by_its_role(mqk: Mqk, policies: Path, tmp_path: Path, bars: Path) -> None:
+    latch = "{until: released, by: risk_officer}"
+    rule = (
+        "rules:\n  - id: ONE-01\n    title: One thing at a time\n    at: account\n"
+        f"    require: account.open_positions < 1\n    otherwise: reduce_only\n    latch: {latch}\n\n"
+    )
+    change(policies / "engines" / "main.yaml", "# An ordinary moment.", f"{rule}# An ordinary moment.")
+    command = [sys.executable, "-c", "from mqk.cli.main import run; run()", "run", "paper", "--engine", "MAIN"]
+    command += ["--bars", str(bars), "--start", "2003-06-01", "--end", "2003-11-30", "--pace", "20ms"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    held: list[Any] = []
+    while time.monotonic() < deadline and not held:
+        time.sleep(0.1)
+        held = [each for each in mqk("run", "status", "--format", "json").json if each["held"]]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run_id = held[0]["run_id"]
+    wrong = mqk("run", "release", run_id, "ONE-01", "--role", "operator")
+    assert (wrong.code, wrong.out) == (3, "")
+    assert "released by the role `risk_officer`, not `operator`" in wrong.err
+    unknown = mqk("run", "release", run_id, "ONE-1", "--role", "risk_officer")
+    assert (unknown.code, "did you mean `ONE-01`?" in unknown.err) == (3, True)
+    right = mqk("run", "release", run_id, "ONE-01", "--role", "risk_officer", "--new-peak", "--actor", "ada")
+    assert (right.code, right.err) == (0, "")
+    assert right.out == f"run {run_id} lets go of ONE-01 at its next turn\n"
+    assert status(mqk, run_id)["unapplied"] >= 1
