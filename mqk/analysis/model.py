@@ -5,7 +5,7 @@ What lives here: guard.py's algorithm in the solver's terms. What does not: the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import z3
 
@@ -45,6 +45,15 @@ def at_least(encoder: Encoder, rules: Sequence[Judged], level: int) -> Term:
 def opened(encoder: Encoder, before: Sequence[Expr], after: Sequence[Expr]) -> Term:
     """When all of some conditions hold, and not all of some others."""
     return every([*(holds(encoder, each) for each in after), z3.Not(every(holds(encoder, each) for each in before))])
+
+
+def comes_to(encoder: Encoder, rules: Sequence[Judged], levels: Collection[int], when: Expr | None) -> Term:
+    """When a condition holds and the outcome is one of some steps on the ladder."""
+    exactly = []
+    for level in sorted(levels):
+        above = z3.Not(at_least(encoder, rules, level + 1))
+        exactly.append(above if level == 0 else z3.And(at_least(encoder, rules, level), above))
+    return every([*([holds(encoder, when)] if when is not None else []), some(exactly)])
 
 
 def as_wanted(encoder: Encoder, wanted: Sequence[tuple[Expr, bool]]) -> Term:

@@ -27,6 +27,7 @@ class Part:
 
 def parts(bundle: Bundle) -> Mapping[str, Part]:
     """The named values that conditions may rest on."""
+    place = next((layer.span for layer in reversed(bundle.layers.get("universe", ()))), Span.nowhere("engine"))
     limits = {
         f"limits.{name}": Part(f"limits.{name}", limit.text, limit.span, limit.value)
         for name, limit in bundle.limits.items()
@@ -38,7 +39,13 @@ def parts(bundle: Bundle) -> Mapping[str, Part]:
         f"tables.{name}": Part(f"tables.{name}", " ".join(_words(table)), table.span, _table(table))
         for name, table in bundle.tables.items()
     }
-    return {**limits, **lets, **tables}
+    engine = {
+        "engine.universe": Part(
+            "engine.universe", f"[{', '.join(bundle.universe)}]", place, frozenset(bundle.universe)
+        ),
+        "engine.capital": Part("engine.capital", str(bundle.capital), place, bundle.capital),
+    }
+    return {**limits, **lets, **tables, **engine}
 
 
 def _table(table: TableSource) -> object:
@@ -86,7 +93,7 @@ def rests_on(bundle: Bundle, texts: Iterable[str]) -> frozenset[str]:
             name = ".".join(word.split(".")[:2]) if "." in word else word
             if name in known and name not in found:
                 found.add(name)
-                if not name.startswith("limits."):
+                if not name.startswith(("limits.", "engine.")):
                     pending.append(known[name].text)
     return frozenset(found)
 

@@ -13,6 +13,7 @@ from mqk.dsl import DslError, EvaluationError, Expr, check_expression, evaluate,
 from mqk.dsl import types as t
 from mqk.dsl.environment import ConstantRef, DerivedRef
 from mqk.guards.environment import PolicyEnvironment
+from mqk.guards.explain import explain
 from mqk.guards.lookup import ViewLookup
 from mqk.guards.points import LADDERS, Enforcement, Point
 from mqk.policy import Bundle, LatchSource, RuleSource, Span
@@ -114,6 +115,16 @@ def true(expr: Expr, lookup: ViewLookup) -> bool:
         return bool(evaluate(expr, lookup))
     except EvaluationError:
         return False
+
+
+def said(rule: Judged, lookup: ViewLookup) -> str:
+    """What a rule that does not pass says at a moment, in words."""
+    try:
+        for expr in rule.expressions():
+            evaluate(expr, lookup)
+        return explain(rule.require, lookup, {}, holds=False).message
+    except EvaluationError as fault:
+        return f"`{fault.subject}` is {fault.fault.value}"
 
 
 def outcome_level(rules: list[Judged], lookup: ViewLookup) -> int:

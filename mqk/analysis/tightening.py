@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 from mqk.analysis.moments import lookup_of, ordinary
 from mqk.analysis.names import Part, changed, rests_on, texts_of
-from mqk.analysis.rules import Judged, judged, meaning
+from mqk.analysis.rules import Judged, judged, meaning, said
 from mqk.analysis.verdicts import Answer, Verdict, Witness
-from mqk.dsl import EvaluationError, evaluate
 from mqk.guards.environment import PolicyEnvironment
-from mqk.guards.explain import explain
 from mqk.guards.points import POSTURE_OF, Enforcement, Point
 from mqk.policy import Bundle, LatchSource, RuleSource
 
@@ -44,15 +42,18 @@ class Looser:
     def says(self) -> str | None:
         """What the rule beneath says at the witness."""
         witness = self.answer.witness
-        return None if witness is None else _said(self.rule, witness)
+        return None if witness is None else said(self.rule, lookup_of(witness))
 
 
-def looser(low: Bundle, high: Bundle, points: Sequence[Point] = tuple(Point)) -> list[Looser]:
-    """Everything that `low` stops and `high` may let pass. What is the same in both costs nothing."""
+def looser(low: Bundle, high: Bundle, points: Sequence[Point] = tuple(Point), *, least: int = 1) -> list[Looser]:
+    """Everything that `low` stops and `high` may let pass. What is the same in both costs nothing.
+
+    `least` is the step on the ladder from which on an outcome counts: 1 for warnings too.
+    """
     differing = changed(low, high)
     found: list[Looser] = []
     for point in points:
-        found += _Comparison(low, high, point, differing).run()
+        found += _Comparison(low, high, point, differing).run(least)
     return found
 
 
@@ -67,14 +68,14 @@ class _Comparison:
         self._environments = [PolicyEnvironment.of(bundle, point) for bundle in (low, high)]
         self._all: list[Judged] | None = None
 
-    def run(self) -> list[Looser]:
+    def run(self, least: int) -> list[Looser]:
         found = []
         for source in self._low.rules:
             if source.at != self._point.value or self._same(source, self._above.get(source.id)):
                 continue
             rule = judged(source, self._environments[0])
-            if rule is None or rule.level == 0:
-                continue  # what does not check beneath binds nobody there; shadow rules stop nothing
+            if rule is None or rule.level < least:
+                continue  # what does not check beneath binds nobody there; a shadow rule stops nothing
             answer = self._kept_up(rule)
             if answer.verdict is not Verdict.PROVED:
                 found.append(Looser(rule, self._judged_above(source.id), self._causes(source), answer))
@@ -176,16 +177,3 @@ def _facets(rule: RuleSource) -> tuple[object, ...]:
         rule.exits_included,
         rule.enforce,
     )
-
-
-def _said(rule: Judged, witness: Witness) -> str:
-    lookup = lookup_of(witness)
-    try:
-        if rule.gate is not None:
-            evaluate(rule.gate, lookup)
-        if rule.when is not None:
-            evaluate(rule.when, lookup)
-        evaluate(rule.require, lookup)
-        return explain(rule.require, lookup, {}, holds=False).message
-    except EvaluationError as fault:
-        return f"`{fault.subject}` is {fault.fault.value}"

@@ -141,11 +141,12 @@ def state_kinds(root: Mapping) -> dict[str, str]:
 def expanded(sources: Iterable[str], target: str, states: dict[str, str]) -> tuple[str, ...]:
     """The states a transition leaves, in the machine's order. `states` maps each to what it is.
 
-    `any` is every state but the one it reaches and the sticky ones, which are left only by a move that names them.
+    `any` is every state but the one it reaches, the final ones, and the sticky ones, which are left only by a move that
+    names them.
     """
     wanted = set(sources)
     return tuple(
         state
         for state, kind in states.items()
-        if state in wanted or ("any" in wanted and state != target and kind != "sticky")
+        if state in wanted or ("any" in wanted and state != target and kind not in ("sticky", "final"))
     )
