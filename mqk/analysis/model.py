@@ -11,8 +11,9 @@ import z3
 
 from mqk.analysis.rules import Judged
 from mqk.dsl import Expr
-from mqk.dsl.emit_smt import Encoder, every, negation, some
+from mqk.dsl.emit_smt import Encoder
 from mqk.dsl.emit_smt_numbers import Term
+from mqk.dsl.emit_smt_terms import every, negation, some
 
 
 def passes(encoder: Encoder, rule: Judged) -> Term:

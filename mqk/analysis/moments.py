@@ -6,7 +6,7 @@ What lives here: facts as values. What does not: which moments are looked for (p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from mqk.analysis.verdicts import Witness
 from mqk.dsl import FactRef, Type
@@ -91,7 +91,7 @@ _PRICES: Final = frozenset(
 
 def lookup_of(witness: Witness) -> ViewLookup:
     """A witness as the interpreter and the guards look facts up."""
-    views = {name: view() for name, view in VIEWS[witness.point].items()}
+    views: dict[str, Any] = {name: view() for name, view in VIEWS[witness.point].items()}
     for name, value in witness.values.items():
         if name in witness.missing or name in witness.unusable:
             continue
@@ -102,4 +102,13 @@ def lookup_of(witness: Witness) -> ViewLookup:
         view, _, attribute = name.partition(".")
         if view in views:
             setattr(views[view], attribute.replace(".", "_"), value)
+    for name, elements in witness.collections.items():
+        if name in witness.missing:
+            del views[name]
+            continue
+        for element in elements:
+            made = views[name].ELEMENT()
+            for field, value in element.items():
+                setattr(made, field, value)
+            views[name].append(made)
     return ViewLookup(views, dict.fromkeys(witness.unusable, "it cannot be read"))

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mqk.dsl import DslError, EvaluationError, Expr, check_expression, evaluate, parse_expression, syntax
+from mqk.dsl import DslError, EvaluationError, Expr, check_expression, evaluate, parse_expression
 from mqk.dsl import types as t
-from mqk.dsl.environment import ConstantRef, DerivedRef
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.explain import explain
 from mqk.guards.lookup import ViewLookup
@@ -130,25 +129,3 @@ def said(rule: Judged, lookup: ViewLookup) -> str:
 def outcome_level(rules: list[Judged], lookup: ViewLookup) -> int:
     """What rules come to at a moment, as a step on the ladder."""
     return max((rule.level for rule in rules if not rule.passes(lookup)), default=0)
-
-
-def meaning(expr: Expr | None) -> object:
-    """What tells expressions apart by what they say: constants by their value, definitions opened, places left out."""
-    if expr is None:
-        return None
-    match expr:
-        case syntax.Name(ref=ConstantRef(value=value, type=kind)):
-            return (kind, value)
-        case syntax.Name(ref=DerivedRef(definition=definition)):
-            return meaning(definition)
-        case syntax.Literal(value=value, type=kind):
-            return (kind, value)
-        case syntax.Name(path=path):
-            return path
-        case syntax.Symbol(text=text):
-            return ("word", text)
-        case syntax.Window(slot=slot):
-            return slot
-        case _:
-            own = tuple(getattr(expr, name) for name in ("op", "ops", "negated", "function") if hasattr(expr, name))
-            return (type(expr).__name__, own, tuple(meaning(child) for child in expr.children()))

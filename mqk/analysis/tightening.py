@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from mqk.analysis.moments import lookup_of, ordinary
 from mqk.analysis.names import Part, changed, rests_on, texts_of
-from mqk.analysis.rules import Judged, judged, meaning, said
+from mqk.analysis.rules import Judged, judged, said
 from mqk.analysis.verdicts import Answer, Verdict, Witness
+from mqk.dsl.meaning import meaning
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.points import POSTURE_OF, Enforcement, Point
 from mqk.policy import Bundle, LatchSource, RuleSource

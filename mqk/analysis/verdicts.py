@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from mqk.dsl.syntax import Value
 from mqk.dsl.types import COUNT, Type
-from mqk.guards.catalogue import facts_at
+from mqk.guards.catalogue import facts_at, fields_at
 from mqk.guards.points import Point
 from mqk.guards.values import format_value
 
@@ -51,8 +51,9 @@ class Witness:
                 found[name] = format_value(self.values[name], type_of(self.point, name))
         for name, elements in self.collections.items():
             for number, element in enumerate(elements, 1):
+                fields = fields_at(self.point)[name]
                 for field_name, value in element.items():
-                    found[f"{name} {number} {field_name}"] = str(value)
+                    found[f"{name} {number} {field_name}"] = format_value(value, fields[field_name].type)
         return found
 
     def __str__(self) -> str:

@@ -11,17 +11,23 @@ from itertools import pairwise
 
 import z3
 
-from mqk.dsl.emit_smt import Encoder, Unknown
+from mqk.dsl.emit_smt import Encoder
 from mqk.dsl.emit_smt_numbers import Term
+from mqk.dsl.emit_smt_terms import Unknown
 from mqk.dsl.windows import window_length
-from mqk.guards.catalogue import facts_at
+from mqk.guards.catalogue import facts_at, fields_at
 from mqk.guards.points import Point
 
 
 def world(encoder: Encoder, point: Point) -> list[Term]:
     """What holds of the facts that an encoder has met."""
+    encoder.settle()
     found: list[Term] = []
-    entries = facts_at(point)
+    entries = dict(facts_at(point))
+    for name, fields in fields_at(point).items():
+        collected = encoder.collections.get(name)
+        for element in collected.elements if collected is not None else ():
+            entries |= {f"{element.name} {field}": entry for field, entry in fields.items()}
     streams: dict[str, list[Unknown]] = defaultdict(list)
     for name, unknown in encoder.unknowns.items():
         if unknown.window is not None:

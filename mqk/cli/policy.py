@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mqk.cli import checking, decision, effective, policy_prove, policy_test
+from mqk.cli import checking, decision, effective, policy_graph, policy_prove, policy_test
 from mqk.cli.bound import bind, policies_at
 from mqk.cli.exits import Exit
 from mqk.cli.facts import read_document
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.command("test")(policy_test.run)
+app.command("graph")(policy_graph.run)
 app.command("prove")(policy_prove.run)
 
 

@@ -10,103 +10,113 @@ also be any other number. Money, times and counts are whole numbers as everywher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import z3
 
 from mqk.dsl import syntax
+from mqk.dsl.emit_smt_elements import Collected, Element, close, quantified
 from mqk.dsl.emit_smt_numbers import Algebra, Ratio, Term, constant, divided, negated, plus, times
-from mqk.dsl.environment import ConstantRef, DerivedRef, FactRef
-from mqk.dsl.evaluate import only_presence
-from mqk.dsl.types import COUNT, Kind, Type
-from mqk.quantity import INT64_MAX
-
-_WHOLE: Final = frozenset(
-    {
-        Kind.MONEY,
-        Kind.QUANTITY,
-        Kind.COUNT,
-        Kind.NUMBER,
-        Kind.DURATION,
-        Kind.INSTANT,
-        Kind.TIME,
-        Kind.DATE,
-        Kind.SPAN,
-    }
+from mqk.dsl.emit_smt_terms import (
+    TRUE,
+    WHOLE,
+    Encoded,
+    Members,
+    Unknown,
+    defined,
+    every,
+    implied,
+    negation,
+    some,
+    unknown_term,
 )
-_WORDS: Final = frozenset({Kind.SYMBOL, Kind.ENUM, Kind.TEXT})
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A set: each word that may be in it, with the condition under which it is."""
-
-    words: tuple[tuple[Term, Term], ...]
-
-
-# A truth or a word is a term of the solver; a number a Ratio; a set its members.
-Held = Term | Ratio | Members
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """What an expression is worth, and when: `value` says nothing where `defined` is false."""
-
-    value: Any
-    defined: Term
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A fact or a window as unknowns: `value`, whether it is `usable`, and whether it is `present`."""
-
-    name: str
-    type: Type
-    value: Term
-    usable: Term
-    present: Term
-    window: syntax.Window | None = None
+from mqk.dsl.environment import CollectionRef, ConstantRef, DerivedRef, ElementRef, FactRef
+from mqk.dsl.evaluate import only_presence
+from mqk.dsl.types import COUNT, Kind
+from mqk.quantity import INT64_MAX
 
 
 @dataclass(slots=True)
 class Encoder:
     """Expressions of one question to the solver; what they share, such as facts, they share as unknowns.
 
-    `exact` products are what they are; the others are unknowns of their own, see emit_smt_numbers.py.
+    `exact` products are what they are; the others are unknowns of their own, see emit_smt_numbers.py. `slots` is how
+    many elements every collection has, None for as many as matter, see emit_smt_elements.py; `loose` says that
+    something is less exact than it could be.
     """
 
     exact: bool = False
+    slots: int | None = None
+    loose: bool = False
     algebra: Algebra = field(init=False)
     unknowns: dict[str, Unknown] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
-    _known: dict[int, tuple[syntax.Expr, Encoded]] = field(default_factory=dict)
+    collections: dict[str, Collected] = field(default_factory=dict)
+    scope: dict[str, Element] = field(default_factory=dict)
+    _known: dict[object, tuple[syntax.Expr, Encoded]] = field(default_factory=dict)
+    _closed: list[Term] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.algebra = Algebra(self.exact)
 
     def encode(self, expr: syntax.Expr) -> Encoded:
         """What a checked expression is worth, and when."""
-        found = self._known.get(id(expr))
+        key = (id(expr), *(element.name for element in self.scope.values()))
+        found = self._known.get(key)
         if found is None:
             # The expression is kept with its answer, so that its identity is not given to another one.
-            found = self._known[id(expr)] = (expr, self._encode(expr))
+            found = self._known[key] = (expr, self._encode(expr))
         return found[1]
+
+    def within(self, expr: syntax.Quantified, element: Element) -> tuple[Encoded | None, Encoded | None]:
+        """What `where` and the body of a quantifier are worth for one element."""
+        with self._speaking_of(expr.variable, element):
+            where = None if expr.where is None else self.encode(expr.where)
+            return where, None if expr.body is None else self.encode(expr.body)
+
+    @contextmanager
+    def _speaking_of(self, variable: str, element: Element) -> Iterator[None]:
+        outer = self.scope
+        self.scope = {**outer, variable: element}
+        yield
+        self.scope = outer
+
+    def collected(self, ref: CollectionRef) -> Collected:
+        """A collection as unknowns."""
+        if ref.name not in self.collections:
+            self.collections[ref.name] = Collected(ref, z3.Bool(f"{ref.name} usable"))
+        return self.collections[ref.name]
+
+    def grow(self, found: Collected, size: int) -> None:
+        """Give a collection so many elements, each of which may be there or not."""
+        for number in range(len(found.elements), size):
+            name = f"{found.ref.name} {number + 1}"
+            found.elements.append(Element(name, z3.Bool(f"{name} there"), found.ref))
+
+    def _field(self, ref: ElementRef) -> Unknown:
+        element = self.scope[ref.variable]
+        if ref.field not in element.fields:
+            name = f"{element.name} {ref.field}"
+            element.fields[ref.field] = self.fact(FactRef(name, ref.type, ref.optional))
+        return element.fields[ref.field]
 
     def word(self, text: str) -> Term:
         """The number of a word."""
         return z3.IntVal(self.words.setdefault(text, len(self.words)))
 
     def axioms(self) -> list[Term]:
-        """What is true of every unknown because of its type, and of every product."""
-        found: list[Term] = []
+        """What is true of every unknown by its type, of every collection, and of every product. Asked for last."""
+        self.settle()
+        found = list(self._closed)
         for unknown in self.unknowns.values():
             match unknown.type.kind:
                 case Kind.ENUM:
                     found.append(z3.Or([unknown.value == self.word(member) for member in unknown.type.members]))
-                case kind if kind in _WHOLE:
+                case kind if kind in WHOLE:
                     found.append(z3.And(unknown.value >= -INT64_MAX - 1, unknown.value <= INT64_MAX))
                 case _:
                     pass
@@ -116,12 +126,16 @@ class Encoder:
                 found.append(z3.Implies(unknown.usable, unknown.present))
         return found + self.algebra.laws()
 
+    def settle(self) -> None:
+        """Meet every fact that is still to be met: those of the elements of collections."""
+        self._closed += close(self)
+
     def fact(self, ref: FactRef) -> Unknown:
         """The unknowns of a fact."""
         if ref.name not in self.unknowns:
             present = z3.Bool(f"{ref.name} present") if ref.optional else z3.BoolVal(True)
             self.unknowns[ref.name] = Unknown(
-                ref.name, ref.type, _unknown(ref.name, ref.type), z3.Bool(f"{ref.name} usable"), present
+                ref.name, ref.type, unknown_term(ref.name, ref.type), z3.Bool(f"{ref.name} usable"), present
             )
         return self.unknowns[ref.name]
 
@@ -144,25 +158,25 @@ class Encoder:
         match expr:
             case syntax.Literal(value=value):
                 assert value is not None
-                return Encoded(self._held(value), _TRUE)
+                return Encoded(self._held(value), TRUE)
             case syntax.Symbol(text=text):
-                return Encoded(self.word(text), _TRUE)
+                return Encoded(self.word(text), TRUE)
             case syntax.Name(ref=ref):
                 match ref:
-                    case FactRef():
-                        unknown = self.fact(ref)
-                        numeric = ref.type.kind in _WHOLE or ref.type.kind is Kind.RATIO
+                    case FactRef() | ElementRef():
+                        unknown = self.fact(ref) if isinstance(ref, FactRef) else self._field(ref)
+                        numeric = ref.type.kind in WHOLE or ref.type.kind is Kind.RATIO
                         held = self.algebra.unknown(unknown.value) if numeric else unknown.value
                         return Encoded(held, unknown.usable)
                     case DerivedRef(definition=definition):
                         return self.encode(definition)
                     case ConstantRef(value=value):
-                        return Encoded(self._held(value), _TRUE)
+                        return Encoded(self._held(value), TRUE)
                     case _:
                         raise AssertionError(f"`{expr.path}` was not checked")
             case syntax.SetOf(items=items):
                 parts = [self.encode(item) for item in items]
-                return Encoded(Members(tuple((each.value, _TRUE) for each in parts)), every(_defined(parts)))
+                return Encoded(Members(tuple((each.value, TRUE) for each in parts)), every(defined(parts)))
             case syntax.Negate(operand=operand):
                 part = self.encode(operand)
                 return Encoded(negated(part.value), part.defined)
@@ -176,7 +190,7 @@ class Encoder:
             case syntax.Member(item=item, container=container, negated=is_negated):
                 one, many = self.encode(item), self.encode(container)
                 within = some(every([holds, one.value == word]) for word, holds in many.value.words)
-                return Encoded(negation(within) if is_negated else within, every(_defined([one, many])))
+                return Encoded(negation(within) if is_negated else within, every(defined([one, many])))
             case syntax.Connective():
                 return self._connective(expr)
             case syntax.If(condition=condition, then=then, otherwise=otherwise):
@@ -184,15 +198,21 @@ class Encoder:
             case syntax.Call(function=function, arguments=arguments):
                 parts = [self.encode(argument) for argument in arguments]
                 numbers = [part.value for part in parts]
+                if function == "multiple_of":
+                    quotient = self._arithmetic("/", parts[0], parts[1])
+                    return Encoded(self.algebra.whole(quotient.value), quotient.defined)
                 if function == "abs":
                     numbers.append(negated(numbers[0]))
                 chosen = self.algebra.largest(numbers, "<=" if function == "min" else ">=")
-                return Encoded(chosen, every(_defined(parts)))
+                return Encoded(chosen, every(defined(parts)))
             case syntax.Present(fact=fact):
-                assert isinstance(fact.ref, FactRef)
-                return Encoded(self.fact(fact.ref).present, _TRUE)
+                assert isinstance(fact.ref, FactRef | ElementRef)
+                found = self.fact(fact.ref) if isinstance(fact.ref, FactRef) else self._field(fact.ref)
+                return Encoded(found.present, TRUE)
             case syntax.Window():
                 return self._window(expr)
+            case syntax.Quantified():
+                return quantified(self, expr)
             case _:
                 raise AssertionError(f"unknown node {type(expr).__name__}")
 
@@ -205,10 +225,10 @@ class Encoder:
             case str():
                 return self.word(value)
             case _:
-                return Members(tuple((self.word(member), _TRUE) for member in sorted(value)))
+                return Members(tuple((self.word(member), TRUE) for member in sorted(value)))
 
     def _arithmetic(self, op: str, left: Encoded, right: Encoded) -> Encoded:
-        both = every(_defined([left, right]))
+        both = every(defined([left, right]))
         match op:
             case "+":
                 return Encoded(plus(left.value, right.value), both)
@@ -225,7 +245,7 @@ class Encoder:
         parts = [self.encode(operand) for operand in expr.operands]
         values = [part.value for part in parts]
         links = [self._link(op, a, b) for op, a, b in zip(expr.ops, values, values[1:], strict=False)]
-        return Encoded(every(links), every(_defined(parts)))
+        return Encoded(every(links), every(defined(parts)))
 
     def _link(self, op: str, left: Any, right: Any) -> Term:
         if isinstance(left, Ratio):
@@ -235,7 +255,7 @@ class Encoder:
     def _connective(self, expr: syntax.Connective) -> Encoded:
         """Every operand counts, and must be defined unless a test of presence before it has settled the result."""
         parts = [self.encode(operand) for operand in expr.operands]
-        conditions, reached = [], _TRUE
+        conditions, reached = [], TRUE
         for operand, part in zip(expr.operands, parts, strict=True):
             conditions.append(implied(reached, part.defined))
             if only_presence(operand):
@@ -261,44 +281,3 @@ class Encoder:
                 return Members(tuple(words))
             case _:
                 return z3.If(condition, then, otherwise)
-
-
-_TRUE: Final = z3.BoolVal(True)
-
-
-def every(terms: Iterable[Term]) -> Term:
-    """All of them, in as few words as it takes."""
-    kept = [term for term in terms if not z3.is_true(term)]
-    return z3.And(kept) if len(kept) > 1 else kept[0] if kept else z3.BoolVal(True)
-
-
-def some(terms: Iterable[Term]) -> Term:
-    """At least one of them."""
-    kept = [term for term in terms if not z3.is_false(term)]
-    return z3.Or(kept) if len(kept) > 1 else kept[0] if kept else z3.BoolVal(False)
-
-
-def negation(term: Term) -> Term:
-    """The opposite."""
-    return term.arg(0) if z3.is_not(term) else z3.Not(term)
-
-
-def implied(condition: Term, term: Term) -> Term:
-    """The term wherever the condition holds."""
-    return term if z3.is_true(condition) or z3.is_true(term) else z3.Implies(condition, term)
-
-
-def _defined(parts: Sequence[Encoded]) -> list[Term]:
-    return [part.defined for part in parts]
-
-
-def _unknown(name: str, kind: Type) -> Term:
-    match kind.kind:
-        case Kind.BOOL:
-            return z3.Bool(name)
-        case Kind.RATIO:
-            return z3.Real(name)
-        case _ if kind.kind in _WHOLE or kind.kind in _WORDS:
-            return z3.Int(name)
-        case _:
-            raise AssertionError(f"no fact is {kind}")

@@ -117,6 +117,7 @@ class Algebra:
     exact: bool
     unknowns: dict[int, Term] = field(default_factory=dict)
     products: dict[_Factors, Term] = field(default_factory=dict)
+    wholes: dict[Ratio, Term] = field(default_factory=dict)
 
     def unknown(self, term: Term) -> Ratio:
         """A number that the solver has a term for."""
@@ -180,6 +181,21 @@ class Algebra:
         if below is not None:
             return _related(op, term if below > 0 else -term)
         return z3.If(self.positive(under), _related(op, term), _related(op, -term))
+
+    def whole(self, number: Ratio) -> Term:
+        """Whether a number is whole."""
+        if number.under == ONE:
+            scale = lcm(*(part.denominator for _, part in number.over.parts))
+            term = self._whole(number.over, scale)
+            return term % scale == 0 if term.is_int() else z3.IsInt(term / scale)
+        parts = (*number.over.parts, *number.under.parts)
+        scale = lcm(*(part.denominator for _, part in parts))
+        if self.exact:
+            over, under = (_real(self._whole(each, scale)) for each in (number.over, number.under))
+            return z3.IsInt(over / under)
+        if number not in self.wholes:
+            self.wholes[number] = z3.Bool(f"whole {len(self.wholes)}")
+        return self.wholes[number]
 
     def choose(self, condition: Term, then: Ratio, otherwise: Ratio) -> Ratio:
         """One number or the other."""
@@ -247,7 +263,11 @@ def _growth_laws(factor: Term, one: tuple[Term, Term], two: tuple[Term, Term]) -
 def _alike(left: Term, right: Term) -> tuple[Term, Term]:
     if left.is_int() == right.is_int():
         return left, right
-    return (z3.ToReal(left), right) if left.is_int() else (left, z3.ToReal(right))
+    return _real(left), _real(right)
+
+
+def _real(term: Term) -> Term:
+    return z3.ToReal(term) if term.is_int() else term
 
 
 def _related(op: str, term: Term) -> Term:

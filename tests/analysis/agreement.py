@@ -12,10 +12,14 @@ from typing import Any
 
 import z3
 
-from mqk.dsl import EvaluationError, Expr, FactRef, Lookup, evaluate
-from mqk.dsl.emit_smt import Encoder, Members, Unknown
+from mqk.dsl import ElementRef, EvaluationError, Expr, FactRef, Lookup, evaluate
+from mqk.dsl.emit_smt import Encoder
 from mqk.dsl.emit_smt_numbers import Ratio, Sum
+from mqk.dsl.emit_smt_terms import Members, Unknown
 from mqk.dsl.syntax import Value
+
+# No moment has more elements than this.
+SLOTS = 4
 
 
 class Reading:
@@ -23,17 +27,45 @@ class Reading:
 
     def __init__(self, expr: Expr) -> None:
         self.expr = expr
-        self.encoder = Encoder(exact=True)
+        self.encoder = Encoder(exact=True, slots=SLOTS)
         self.encoded = self.encoder.encode(expr)
 
     def at(self, moment: Lookup) -> Value | None:
         """What the expression is worth at a moment; None when it is not defined."""
-        facts = [pair for unknown in self.encoder.unknowns.values() for pair in self._facts(unknown, moment)]
+        facts = self._elements(moment)
+        known = {term.get_id() for term, _ in facts}
+        for unknown in self.encoder.unknowns.values():
+            if unknown.usable.get_id() not in known:
+                facts += self._facts(unknown, moment)
         for axiom in self.encoder.axioms():
             assert _truth(_ground(axiom, facts)), f"{axiom} does not hold"
         if not _truth(_ground(self.encoded.defined, facts)):
             return None
         return self._value(self.encoded.value, facts)
+
+    def _elements(self, moment: Lookup) -> list[tuple[Any, Any]]:
+        """Collections: which elements are there, and their fields."""
+        pairs: list[tuple[Any, Any]] = []
+        for collected in self.encoder.collections.values():
+            try:
+                elements = moment.elements(collected.ref)
+                assert len(elements) <= len(collected.elements)
+                pairs.append((collected.usable, z3.BoolVal(True)))
+            except EvaluationError:
+                elements = ()
+                pairs.append((collected.usable, z3.BoolVal(False)))
+            for number, element in enumerate(collected.elements):
+                here = number < len(elements)
+                pairs.append((element.there, z3.BoolVal(here)))
+                for name, unknown in element.fields.items():
+                    ref = ElementRef("e", name, unknown.type)
+                    value: Value | None = None
+                    try:
+                        value = moment.field(elements[number], ref) if here else None
+                    except EvaluationError:
+                        value = None
+                    pairs += self._held(unknown, value, here and moment.has(elements[number], ref))
+        return pairs
 
     def _value(self, held: Any, facts: list[tuple[Any, Any]]) -> Value:
         match held:
@@ -64,9 +96,13 @@ class Reading:
                 value = moment.fact(FactRef(unknown.name, unknown.type))
         except EvaluationError:
             value = None
+        present = unknown.window is not None or moment.present(FactRef(unknown.name, unknown.type))
+        return self._held(unknown, value, present)
+
+    def _held(self, unknown: Unknown, value: Value | None, present: bool) -> list[tuple[Any, Any]]:
         pairs = [(unknown.usable, z3.BoolVal(value is not None))]
         if not z3.is_true(unknown.present):
-            pairs.append((unknown.present, z3.BoolVal(moment.present(FactRef(unknown.name, unknown.type)))))
+            pairs.append((unknown.present, z3.BoolVal(present)))
         if value is not None:
             pairs.append((unknown.value, self._term(value)))
         elif unknown.type.members:
