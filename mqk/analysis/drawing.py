@@ -62,7 +62,7 @@ class _Wire:
 
 def svg(picture: Picture) -> str:
     """The graph as an SVG document."""
-    vertices = {node.name: _vertex(_node_box(node)) for node in picture.nodes}
+    vertices = {node.name: _vertex(_node_box(node), number) for number, node in enumerate(picture.nodes)}
     wires, labels = _wires(picture, vertices)
     everything = [*vertices.values(), *labels]
     graph = Graph(everything, [part for wire in wires for part, _ in wire.parts])
@@ -78,10 +78,36 @@ def svg(picture: Picture) -> str:
     return "".join(_document(picture, boxes, wires, left - _APART))
 
 
-def _vertex(box: _Box) -> Any:
-    vertex = Vertex(box)
-    vertex.view = box
+class _Numbered:
+    """Hashed by its number, not by its address: the layout iterates over sets, and must do so alike every time."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class _Vertex(_Numbered, Vertex):  # type: ignore[misc] # the library has no types
+    """A box in the layout's terms."""
+
+
+class _Edge(_Numbered, Edge):  # type: ignore[misc] # the library has no types
+    """A line in the layout's terms."""
+
+
+def _vertex(box: _Box, number: int) -> Any:
+    vertex = _Vertex(box)
+    vertex.view, vertex.number = box, number
     return vertex
+
+
+def _edge(start: Any, end: Any, number: int) -> Any:
+    edge = _Edge(start, end)
+    edge.view, edge.number = EdgeViewer(), number
+    return edge
 
 
 def _is_root(vertex: Any) -> bool:
@@ -110,20 +136,22 @@ def _node_box(node: Node) -> _Box:
 
 
 def _wires(picture: Picture, vertices: dict[str, Any]) -> tuple[list[_Wire], list[Any]]:
-    wires, labels = [], []
+    wires: list[_Wire] = []
+    labels: list[Any] = []
+    count = 0
     for arrow in picture.arrows:
         wire = _Wire(arrow)
         lines = _words(arrow) if picture.states else ()
         starts, end = [vertices[start] for start in arrow.starts], vertices[arrow.end]
         if lines:
             width = max(6.3 * len(line) for line in lines) + 16
-            label = _vertex(_Box(width, 15.0 * len(lines) + 8, lines))
+            label = _vertex(_Box(width, 15.0 * len(lines) + 8, lines), len(vertices) + len(labels))
             labels.append(label)
-            wire.parts = [*((Edge(start, label), False) for start in starts), (Edge(label, end), True)]
+            ends = [*((start, label, False) for start in starts), (label, end, True)]
         else:
-            wire.parts = [(Edge(start, end), True) for start in starts]
-        for part, _ in wire.parts:
-            part.view = EdgeViewer()
+            ends = [(start, end, True) for start in starts]
+        wire.parts = [(_edge(a, b, count + number), head) for number, (a, b, head) in enumerate(ends)]
+        count += len(ends)
         wires.append(wire)
     return wires, labels
 

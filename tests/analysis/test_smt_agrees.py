@@ -21,7 +21,7 @@ def checked(expr: Expr, kind: t.Type) -> Expr:
     return result.expr
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(expressions(t.BOOL, 3), st.lists(moments(), min_size=1, max_size=4))
 def test_solver_and_interpreter_agree_on_every_condition(drawn: Expr, instants: list[Moment]) -> None:
     expr = checked(drawn, t.BOOL)
@@ -30,7 +30,7 @@ def test_solver_and_interpreter_agree_on_every_condition(drawn: Expr, instants: 
         assert smt_agrees(expr, moment, reading), format_expression(expr)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), expressions(kind, 3))), moments())
 def test_solver_and_interpreter_agree_on_every_amount(drawn: tuple[t.Type, Expr], moment: Moment) -> None:
     kind, expr = drawn[0], checked(drawn[1], drawn[0])

@@ -204,7 +204,7 @@ def pairs(draw: st.DrawFn) -> tuple[list[RuleSource], list[RuleSource]]:
     return low, high
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pairs(), st.lists(facts(), min_size=20, max_size=40))
 def test_nothing_that_any_moment_shows_to_be_looser_is_ever_called_tighter(
     drawn: tuple[list[RuleSource], list[RuleSource]], moments: list[dict[str, object]]
