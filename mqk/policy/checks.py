@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from mqk.policy.columns import check_tables
 from mqk.policy.dates import check_period, check_versions, read_period
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.governance import check_claims, check_keys, check_loosenings, check_waiver
@@ -25,9 +26,9 @@ def check_document(root: Mapping, kind: str) -> list[Diagnostic]:
     elif kind == "waiver":
         checks += (check_waiver,)
     elif kind == "engine":
-        checks += (check_loosenings, check_claims, check_keys)
+        checks += (check_tables, check_loosenings, check_claims, check_keys)
     elif kind in RULING:
-        checks += (check_loosenings, check_claims)
+        checks += (check_tables, check_loosenings, check_claims)
     elif kind == "test":
         checks += (check_claims,)
     return [each for check in checks for each in check(root)]

@@ -203,6 +203,7 @@ _READERS: Final[Mapping[str, Callable[[str], LimitValue]]] = MappingProxyType(
         "instant": _read_instant,
         "boolean": _read_boolean,
         "symbol": _read_symbol,
+        "word": _read_word,
         "commission": read_commission,
         "limit": read_limit,
         "quantity-any": read_any,
