@@ -5,7 +5,7 @@ Options of one command alone are in that command's module.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -30,6 +30,15 @@ def day(text: str) -> date:
         raise typer.BadParameter(fault.message if fault.help is None else f"{fault.message}: {fault.help}") from fault
 
 
+def today() -> date:
+    """The day that counts where none is given: the one place where policies and a clock meet."""
+    return datetime.now(tz=UTC).date()
+
+
+def _or_today(given: date | None) -> date:
+    return today() if given is None else given
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 PoliciesOption = Annotated[
     Path | None,
@@ -40,7 +49,14 @@ PoliciesOption = Annotated[
 EngineOption = Annotated[str, typer.Option("--engine", metavar="ID", help="The engine, as its document names it.")]
 AsOfOption = Annotated[
     date | None,
-    typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="the latest"),
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        parser=day,
+        callback=_or_today,
+        help="The day whose rules count, in UTC.",
+        show_default="today",
+    ),
 ]
 DataDirOption = Annotated[
     Path,

@@ -15,10 +15,10 @@ from pathlib import Path
 from mqk.policy.checks import check_document
 from mqk.policy.dates import Period, read_period
 from mqk.policy.diagnostics import Diagnostic, Severity, Span, error, in_order, shown_path
-from mqk.policy.loader import load_bytes
 from mqk.policy.nodes import Mapping as MappingNode
 from mqk.policy.references import check_references
 from mqk.policy.schemas import SchemaSet, schema_set
+from mqk.policy.secrets import load_without_secrets
 from mqk.policy.validate import dotted_keys, kind_of, validate
 
 SUFFIXES = (".yaml", ".yml")
@@ -105,7 +105,7 @@ def load_policies(paths: Sequence[Path]) -> PolicySet:
 
 def read_document(data: bytes, file: str, schemas: SchemaSet) -> tuple[str, Document | None, list[Diagnostic]]:
     """One file: its text, its document when it has a kind and an id, and everything wrong with it taken alone."""
-    loaded = load_bytes(data, file)
+    loaded = load_without_secrets(data, file)
     found = list(loaded.diagnostics)
     root = loaded.root
     if root is None:
