@@ -33,8 +33,8 @@ def policies_at(given: Path | None) -> Path:
     return _OWN if _OWN.is_dir() else shipped_policies_dir()
 
 
-def bind(policies: Path | None, engine: str, *, as_of: date | None = None, overlays: Sequence[str] = ()) -> Bound:
-    """An engine's compiled policies. Raises PolicyError with everything that is in the way."""
+def bind(policies: Path | None, engine: str, *, as_of: date | None, overlays: Sequence[str] = ()) -> Bound:
+    """An engine's compiled policies on a day. Raises PolicyError with everything that is in the way."""
     loaded = load_policies([policies_at(policies)])
     bundle = effective_bundle(loaded, engine, as_of=as_of, overlays=overlays)
     return Bound(loaded, bundle, compile_bundle(bundle))

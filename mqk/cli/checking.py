@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from mqk.cli.exits import halves
@@ -51,13 +52,13 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def check(policies: PolicySet) -> Checked:
-    """Find everything wrong with loaded policies.
+def check(policies: PolicySet, as_of: date | None = None) -> Checked:
+    """Find everything wrong with loaded policies on a day (None: the latest of everything).
 
     Each engine is layered and compiled. Whatever no engine's guards contain - because no engine uses it, because it is
     not in force any more, or because an error elsewhere keeps engines from being compiled - is checked on its own.
     """
-    checker = _Checker(policies)
+    checker = _Checker(policies, as_of)
     if not policies.errors:
         for engine in policies.ids("engine"):
             checker.engine(engine)
@@ -90,7 +91,8 @@ def _counted(count: int, noun: str) -> str:
 class _Checker:
     """Collects what is wrong, each place once."""
 
-    def __init__(self, policies: PolicySet) -> None:
+    def __init__(self, policies: PolicySet, as_of: date | None) -> None:
+        self._as_of = as_of
         self.found = list(policies.diagnostics)
         self._policies = policies
         self._registry = Registry.installed()
@@ -104,7 +106,7 @@ class _Checker:
     def engine(self, name: str) -> None:
         """Layer and compile an engine."""
         try:
-            bundle = effective_bundle(self._policies, name)
+            bundle = effective_bundle(self._policies, name, as_of=self._as_of)
             compile_bundle(bundle)
         except PolicyError as fault:
             self.found += fault.diagnostics

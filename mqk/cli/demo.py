@@ -17,6 +17,7 @@ from mqk.cli import backtest, effective, paper
 from mqk.cli.bars import load_bars
 from mqk.cli.bound import Bound, bind
 from mqk.cli.exits import Exit, Failure
+from mqk.cli.options import today
 from mqk.cli.output import note, say
 from mqk.market import Bar, demo_bars
 from mqk.policy import shipped_policies_dir
@@ -42,7 +43,7 @@ def demo(
 ) -> None:
     """See policies stop real orders: daily bars of AAPL, GOOG, IBM and MSFT, in a backtest and in a paper run."""
     _clear(data_dir)
-    bound = bind(shipped_policies_dir(), ENGINE)
+    bound = bind(shipped_policies_dir(), ENGINE, as_of=today())
     note("reading daily bars of four stocks, 2000 to 2013")
     bars = load_bars(bound, demo_bars(data_dir / "bars"))
     tested = backtest.backtested(bound, bars, data_dir / "backtest")

@@ -36,11 +36,12 @@ def check(
             metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
         ),
     ] = None,
+    as_of: AsOfOption = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Find everything wrong with policies: syntax, values, references, expressions. Exit 1 when there is an error."""
     chosen = paths or [policies_at(None)]
-    checked = checking.check(load_policies(chosen))
+    checked = checking.check(load_policies(chosen), as_of)
     errors = sum(each.severity is Severity.ERROR for each in checked.diagnostics)
     if format_ is Format.JSON:
         say(render_json(checked.diagnostics))

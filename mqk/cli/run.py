@@ -16,7 +16,16 @@ from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, 
 from mqk.cli.bound import Bound, bind
 from mqk.cli.database import existing_url, reading, ready_url
 from mqk.cli.exits import Exit, Failure
-from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption, EngineOption, Format, FormatOption, PoliciesOption
+from mqk.cli.options import (
+    DATA_DIR,
+    AsOfOption,
+    DataDirOption,
+    EngineOption,
+    Format,
+    FormatOption,
+    PoliciesOption,
+    today,
+)
 from mqk.cli.output import print_json, say, table
 from mqk.quantity import QuantityError, format_duration, format_instant, parse_duration
 from mqk.runtime import RunStatus, halt_run, move_run, release_latch, run_status
@@ -198,7 +207,7 @@ def _bound(run_id: UUID, policies: Path | None, data_dir: Path) -> tuple[str, Bo
     """The database, and the policies that a run of it was begun with."""
     url = existing_url(data_dir)
     (run,) = run_status(url, run_id=run_id)
-    bound = bind(policies, run.engine)
+    bound = bind(policies, run.engine, as_of=today())
     if run.bundle != bound.bundle.sha256:
         found = f"run `{run_id}` is bound to policies {run.bundle[:12]}, not {bound.bundle.sha256[:12]}"
         raise Failure(found, "give the policies it was begun with by `--policies`")

@@ -48,13 +48,13 @@ def effective_bundle(
     return bundle
 
 
-def check_policies(policies: PolicySet) -> tuple[Diagnostic, ...]:
+def check_policies(policies: PolicySet, as_of: date | None = None) -> tuple[Diagnostic, ...]:
     """Everything wrong with a set: its own diagnostics, or what keeps its engines from having an effective policy."""
     found = list(policies.diagnostics)
     if not policies.errors:
         for name in policies.ids("engine"):
             try:
-                effective_bundle(policies, name)
+                effective_bundle(policies, name, as_of=as_of)
             except PolicyError as fault:
                 found += fault.diagnostics
     return in_order(found)

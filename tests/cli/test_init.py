@@ -76,7 +76,7 @@ def test_the_sample_strategy_is_one_that_an_engine_can_name(mqk: Mqk, tmp_path: 
     strategy = getattr(loaded(tmp_path / "desk" / "strategies", module_name), class_name)
     registry = Registry.installed()
     registry.register(name, strategy)
-    bound = bind(tmp_path / "desk" / "policies", "MAIN")
+    bound = bind(tmp_path / "desk" / "policies", "MAIN", as_of=None)
     spec = StrategySpec(name, {"entry": "20", "exit": "10"}, shadow=False, span=Span.nowhere("test"))
     host = StrategyHost([spec], bound.bundle.timeframes, registry)
     summary = run_backtest(bound.guards, read_bars([bars]), host=host)
