@@ -32,8 +32,10 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
+# A condition is parsed when its document is loaded, when it is hashed, compiled and proven, for every engine again.
+@lru_cache(maxsize=16_384)
 def parse_expression(text: str) -> syntax.Expr:
-    """The syntax tree of `text`.
+    """The syntax tree of `text`; equal texts have one tree, which nobody changes.
 
     Raises DslError (`syntax`, or `limit` for one too long or too deep) with the offsets of the offending text and,
     where the slip is a common one, its mend.

@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, guard, peers
+from tests.bench import backtest, check, guard, peers
 
 POLICIES = Path(__file__).parents[2] / "policies"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 def main() -> None:
@@ -31,6 +32,10 @@ def main() -> None:
     for speed in backtest.measure(POLICIES):
         name = f"{speed.symbols} symbol{'s' if speed.symbols > 1 else ''}"
         table.add_row(name, f"{speed.bars:,}", f"{speed.bars_per_second:,.0f}", str(speed.orders), str(speed.denied))
+    console.print(table)
+    table = Table("policies checked, from a cold start", "seconds", box=None)
+    for checked in check.measure(POLICIES, SCHEMAS):
+        table.add_row(checked.name, f"{checked.seconds:.2f}")
     console.print(table)
 
 

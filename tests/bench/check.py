@@ -66,8 +66,18 @@ def measure(policies: Path, schemas: Path) -> list[Checked]:
         rules = [str(path) for path in sorted(folder.glob("profile_*.yaml"))]
         schema = str(schemas / "risk.schema.json")
         commands = {
-            f"mqk policy check, {FILES} files, {ENGINES + 2} engines": [scripts / "mqk", "policy", "check", str(folder)],
-            f"check-jsonschema, the {len(rules)} profiles": [scripts / "check-jsonschema", "--schemafile", schema, *rules],
+            f"mqk policy check, {FILES} files, {ENGINES + 2} engines": [
+                scripts / "mqk",
+                "policy",
+                "check",
+                str(folder),
+            ],
+            f"check-jsonschema, the {len(rules)} profiles": [
+                scripts / "check-jsonschema",
+                "--schemafile",
+                schema,
+                *rules,
+            ],
         }
         taken: dict[str, list[float]] = {each: [] for each in commands}
         for _ in range(ROUNDS):
