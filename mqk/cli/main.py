@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "policy": "Check policies, ask them for a decision, see what is in force.",
         "backtest": "Run an engine over recorded bars, behind its policies.",
         "run": "Start, resume, watch and stop runs on the database.",
+        "explain": "Explain a diagnostic by its code: what it means, an example, the mend.",
         "why": "Explain one recorded decision in full.",
         "db": "Look after the database.",
         "init": "Copy a starter policy set into a repository of your own.",
