@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mqk.dsl import syntax
-from mqk.dsl.environment import DerivedRef, FactRef
+from mqk.dsl.environment import DerivedRef, ElementRef, FactRef
 from mqk.dsl.format import format_expression
 
 
@@ -31,7 +31,8 @@ def inlined(expr: syntax.Expr) -> Iterable[syntax.Expr]:
 def may_raise(expr: syntax.Expr) -> bool:
     """Whether computing an expression can raise after its facts were read: an optional fact, or a division."""
     return any(
-        (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef) and node.ref.optional)
+        (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef | ElementRef) and node.ref.optional)
         or (isinstance(node, syntax.Arithmetic) and node.op == "/")
+        or (isinstance(node, syntax.Call) and node.function == "multiple_of")
         for node in inlined(expr)
     )

@@ -25,7 +25,8 @@ def set_literal(members: Iterable[str]) -> str:
     return "{" + ", ".join(ordered) + "}" if ordered else "frozenset()"
 
 
-def _times(expression: str, factor: str | int) -> str:
+def times(expression: str, factor: str | int) -> str:
+    """Code for a product, folded where both sides are constants."""
     if factor == 1:
         return expression
     if expression.lstrip("-").isdigit() and isinstance(factor, int):
@@ -41,7 +42,7 @@ def relation(op: str, a: Number, b: Number) -> str:
     if isinstance(left, int) and isinstance(right, int):
         common = gcd(left, right)
         left, right = left // common, right // common
-    return f"{_times(a.numerator, right)} {op} {_times(b.numerator, left)}"
+    return f"{times(a.numerator, right)} {op} {times(b.numerator, left)}"
 
 
 def combine(op: str, a: Number, b: Number) -> Number:
@@ -49,13 +50,13 @@ def combine(op: str, a: Number, b: Number) -> Number:
     if op in ("+", "-"):
         if a.denominator == b.denominator:
             return Number(f"({a.numerator} {op} {b.numerator})", a.denominator)
-        top = f"({_times(a.numerator, b.denominator)} {op} {_times(b.numerator, a.denominator)})"
+        top = f"({times(a.numerator, b.denominator)} {op} {times(b.numerator, a.denominator)})"
         return Number(top, _product(a.denominator, b.denominator))
     # Multiplication, `of`, and division by a number whose reciprocal is given.
     if b.numerator.lstrip("-").isdigit():
-        top = _times(a.numerator, int(b.numerator))
+        top = times(a.numerator, int(b.numerator))
     elif a.numerator.lstrip("-").isdigit():
-        top = _times(b.numerator, int(a.numerator))
+        top = times(b.numerator, int(a.numerator))
     else:
         top = f"{a.numerator} * {b.numerator}"
     return Number(f"({top})", _product(a.denominator, b.denominator))

@@ -15,11 +15,15 @@ from mqk.dsl.types import Type
 
 @dataclass(frozen=True, slots=True)
 class FactRef:
-    """A fact supplied at the moment of judging; `optional` facts may be missing without being an error."""
+    """A fact supplied at the moment of judging; `optional` facts may be missing without being an error.
+
+    `max_age` is the age in microseconds beyond which it is stale; None when it never is.
+    """
 
     name: str
     type: Type
     optional: bool = False
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

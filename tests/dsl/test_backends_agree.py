@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mqk.dsl import EvaluationError, Expr, check_expression, evaluate, format_expression, parse_expression
 from mqk.dsl import types as t
 from mqk.dsl.emit_python import Rule, emit_point
-from tests.dsl.worlds import COLLECTIONS, Moment, World, expressions, moments
+from tests.dsl.worlds import COLLECTIONS, FACTS, Moment, World, expressions, moments
 
 WORLD = World()
 PARAMETERS = ("a", "b", "windows", *COLLECTIONS)
@@ -24,7 +24,11 @@ def checked(expr: Expr) -> Expr:
 def says(rule: Rule, gate: Expr | None, moment: Moment) -> bool:
     """Whether a rule passes, by the interpreter; an error does not pass."""
     try:
+        if rule.symbols is not None and moment.fact(FACTS["b.symbol"]) not in rule.symbols:
+            return True
         if rule.gated and gate is not None and evaluate(gate, moment):
+            return True
+        if rule.unless is not None and evaluate(rule.unless, moment):
             return True
         if rule.when is not None and not evaluate(rule.when, moment):
             return True
@@ -34,18 +38,27 @@ def says(rule: Rule, gate: Expr | None, moment: Moment) -> bool:
 
 
 conditions = expressions(t.BOOL, 3)
-rules = st.builds(
-    lambda require, when, gated: (require, when, gated), conditions, st.none() | expressions(t.BOOL, 2), st.booleans()
+rules = st.tuples(
+    conditions,
+    st.none() | expressions(t.BOOL, 2),
+    st.booleans(),
+    st.none() | expressions(t.BOOL, 1),
+    st.none() | st.frozensets(st.sampled_from(["SPY", "QQQ"])),
 )
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(rules, min_size=1, max_size=4), expressions(t.BOOL, 2), st.lists(moments(), min_size=1, max_size=6))
 def test_generated_code_and_interpreter_agree_on_every_rule(
-    drawn: list[tuple[Expr, Expr | None, bool]], drawn_gate: Expr, instants: list[Moment]
+    drawn: list[tuple[Expr, Expr | None, bool, Expr | None, frozenset[str] | None]],
+    drawn_gate: Expr,
+    instants: list[Moment],
 ) -> None:
     gate = checked(drawn_gate)
-    compiled = [Rule(checked(r), checked(w) if w is not None else None, g) for r, w, g in drawn]
+    compiled = [
+        Rule(checked(r), None if w is None else checked(w), g, None if u is None else checked(u), s)
+        for r, w, g, u, s in drawn
+    ]
     for moment in instants:
         expected = sum(1 << i for i, rule in enumerate(compiled) if not says(rule, gate, moment))
         asked: list[bool] = []
@@ -54,7 +67,7 @@ def test_generated_code_and_interpreter_agree_on_every_rule(
             asked.append(True)
             return answer
 
-        emitted = emit_point(compiled, PARAMETERS, gate, explain)
+        emitted = emit_point(compiled, PARAMETERS, gate, explain, "b.symbol")
         assert emitted.judge(*moment.views()) == expected, emitted.source
 
 
@@ -102,7 +115,7 @@ def test_a_missing_fact_never_turns_a_breach_into_a_pass(drawn: Expr, moment: Mo
     except EvaluationError:
         return
     gone = data.draw(st.sampled_from(sorted(moment.values)))
-    poorer = Moment({name: value for name, value in moment.values.items() if name != gone})
+    poorer = Moment({name: value for name, value in moment.values.items() if name != gone}, moment.collections)
     try:
         assert bool(evaluate(rule, poorer)) is before
     except EvaluationError as error:

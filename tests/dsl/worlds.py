@@ -6,7 +6,7 @@ Expressions are built as syntax trees, so that every construct and every type is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -28,6 +28,7 @@ from mqk.dsl import types as t
 from mqk.dsl.environment import Ref
 from mqk.dsl.errors import Fault
 from mqk.dsl.missing import MISSING
+from mqk.dsl.syntax import free_variables
 from mqk.dsl.windows import window_attribute
 
 USD = t.money("USD")
@@ -89,7 +90,12 @@ COLLECTIONS: dict[str, CollectionRef] = {
         CollectionRef("resting", {"qty": FactRef("qty", t.QUANTITY), "side": FactRef("side", SIDE)}, maximum=2),
     )
 }
-SLOTS = ("count(rejects within 300s)", "count(cancels within 60s)")
+SLOTS = (
+    "count(rejects within 5m)",
+    "count(cancels within 1m)",
+    "count(cancels within 2 sessions)",
+    "total(orders within 5 business_days)",
+)
 
 
 class World:
@@ -99,6 +105,8 @@ class World:
         self._refs: dict[str, Ref] = {**FACTS, **CONSTANTS}
         for name, kind, text in (
             ("d.value", USD, "a.qty * a.price"),
+            ("d.held", USD, "sum of h.value for h in holdings where h.qty > 0"),
+            ("d.crowded", t.BOOL, "some h in holdings satisfies h.weight > limits.cap and h.cost > h.value"),
             ("d.rising", t.BOOL, "if b.side == BUY then a.qty > 0 else a.money / a.price > 2x"),
         ):
             checked = check_expression(parse_expression(text), self, kind)
@@ -192,7 +200,10 @@ def literal_node(kind: str, text: str) -> Expr:
 _small = st.integers(0, 6)
 _LEAVES: dict[t.Type, st.SearchStrategy[Expr]] = {
     USD: st.one_of(
-        st.sampled_from(["a.money", "a.price", "a.maybe", "limits.floor", "d.value"]).map(name_node),
+        st.sampled_from(["a.money", "a.price", "a.maybe", "limits.floor", "d.value", "d.held"]).map(name_node),
+        st.just(
+            node(syntax.Window, function="total", stream="orders", duration=literal_node("span", "5 business_days"))
+        ),
         _small.map(lambda n: literal_node("money", f"{n} USD")),
     ),
     t.QUANTITY: st.sampled_from(["a.qty", "b.shares"]).map(name_node),
@@ -200,6 +211,7 @@ _LEAVES: dict[t.Type, st.SearchStrategy[Expr]] = {
         st.sampled_from(["a.count", "limits.rejects.count"]).map(name_node),
         st.just(node(syntax.Window, stream="rejects", duration=name_node("limits.rejects.window"))),
         st.just(node(syntax.Window, stream="cancels", duration=literal_node("duration", "60s"))),
+        st.just(node(syntax.Window, stream="cancels", duration=literal_node("span", "2 sessions"))),
     ),
     t.RATIO: st.one_of(
         st.sampled_from(["a.ratio", "limits.cap"]).map(name_node),
@@ -212,7 +224,7 @@ _LEAVES: dict[t.Type, st.SearchStrategy[Expr]] = {
     SIDE: st.just(name_node("b.side")),
     t.SYMBOL: st.sampled_from(["b.symbol", "b.alias"]).map(name_node),
     t.BOOL: st.one_of(
-        st.sampled_from(["a.flag", "a.perhaps", "limits.open", "d.rising"]).map(name_node),
+        st.sampled_from(["a.flag", "a.perhaps", "limits.open", "d.rising", "d.crowded"]).map(name_node),
         st.sampled_from(["a.maybe", "a.perhaps", "b.alias", "b.shares"]).map(
             lambda path: node(syntax.Present, fact=name_node(path))
         ),
@@ -228,15 +240,87 @@ def _arith(op: str, left: Expr, right: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What generated expressions are made of: leaves by type, and the names a set may be."""
+    """What generated expressions are made of: leaves by type, the names a set may be, and collections.
+
+    `elements` are what elements may be called, the collection, and the leaves that speak of them, outermost first.
+    """
 
     leaves: Mapping[t.Type, st.SearchStrategy[Expr]]
     enum: t.Type
     words: tuple[str, ...]
     set_name: str
+    word_set: str | None = None
+    elements: tuple[tuple[str, str, Mapping[t.Type, st.SearchStrategy[Expr]]], ...] = ()
+
+    def inside(self) -> Vocabulary:
+        """The words inside a quantifier over the first collection."""
+        (_, _, leaves), *rest = self.elements
+        mixed = {kind: leaves[kind] | leaf if kind in leaves else leaf for kind, leaf in self.leaves.items()}
+        return replace(self, leaves=mixed, elements=tuple(rest))
 
 
-TEST_WORLD = Vocabulary(_LEAVES, SIDE, ("BUY", "SELL"), "limits.list")
+def _fields(*paths: str) -> st.SearchStrategy[Expr]:
+    return st.sampled_from(paths).map(name_node)
+
+
+TEST_WORLD = Vocabulary(
+    _LEAVES,
+    SIDE,
+    ("BUY", "SELL"),
+    "limits.list",
+    "limits.sides",
+    (
+        (
+            "h",
+            "holdings",
+            {
+                USD: _fields("h.value", "h.cost"),
+                t.QUANTITY: _fields("h.qty"),
+                t.RATIO: _fields("h.weight"),
+                t.SYMBOL: _fields("h.symbol"),
+                SIDE: _fields("h.side"),
+                t.BOOL: _fields("h.frozen")
+                | st.sampled_from(["h.cost", "h.frozen"]).map(lambda path: node(syntax.Present, fact=name_node(path))),
+            },
+        ),
+        ("r", "resting", {t.QUANTITY: _fields("r.qty"), SIDE: _fields("r.side")}),
+    ),
+)
+
+
+def _speaking(expr: Expr, variable: str) -> Expr:
+    """A condition without the parts that do not speak of an element, which the checker refuses."""
+    if not isinstance(expr, syntax.Connective):
+        return expr
+    parts = tuple(part for part in expr.operands if variable in free_variables(part))
+    if len(parts) > 1:
+        return replace(expr, operands=parts)
+    return parts[0] if parts else expr.operands[0]
+
+
+def quantified(kinds: tuple[str, ...], of: t.Type, depth: int, words: Vocabulary) -> list[st.SearchStrategy[Expr]]:
+    """Quantifiers of some kinds over the next collection; `of` is the type of a body."""
+    if not words.elements or depth < 0:
+        return []
+    variable, collection, _ = words.elements[0]
+    inside = words.inside()
+    where = st.none() | expressions(t.BOOL, depth, inside).map(lambda expr: _speaking(expr, variable))
+    body = expressions(of, depth, inside).map(lambda expr: _speaking(expr, variable))
+    return [
+        st.builds(
+            lambda kind, where, body: node(
+                syntax.Quantified,
+                kind=kind,
+                variable=variable,
+                collection=collection,
+                where=where,
+                body=None if kind == "count" else body,
+            ),
+            st.sampled_from(kinds),
+            where,
+            body,
+        )
+    ]
 
 
 def expressions(kind: t.Type, depth: int = 3, words: Vocabulary = TEST_WORLD) -> st.SearchStrategy[Expr]:
@@ -269,6 +353,7 @@ def expressions(kind: t.Type, depth: int = 3, words: Vocabulary = TEST_WORLD) ->
                 st.sampled_from(["min", "max"]),
                 st.lists(below, min_size=2, max_size=3),
             ),
+            *quantified(("sum", "count") if kind == t.COUNT else ("sum",), kind, depth - 1, words),
         ]
     if kind == t.RATIO:
         same = st.sampled_from([USD, t.QUANTITY, t.COUNT, t.DURATION])
@@ -313,6 +398,24 @@ def _conditions(depth: int, words: Vocabulary) -> list[st.SearchStrategy[Expr]]:
         ),
         st.booleans(),
     )
+    multiples = st.sampled_from(_SCALARS).flatmap(
+        lambda kind: st.builds(
+            lambda a, b: node(syntax.Call, function="multiple_of", arguments=(a, b)),
+            expressions(kind, depth, words),
+            expressions(kind, depth, words),
+        )
+    )
+    chosen_words = (
+        []
+        if words.word_set is None
+        else [
+            st.builds(
+                lambda item, container: node(syntax.Member, item=item, container=container, negated=False),
+                expressions(words.enum, 0, words),
+                st.just(name_node(words.word_set)),
+            )
+        ]
+    )
     truths = st.builds(
         lambda parts, op: node(syntax.Compare, operands=tuple(parts), ops=(op,) * (len(parts) - 1)),
         st.lists(expressions(t.BOOL, 0, words), min_size=2, max_size=3),
@@ -324,6 +427,9 @@ def _conditions(depth: int, words: Vocabulary) -> list[st.SearchStrategy[Expr]]:
         st.sampled_from(["==", "!="]),
     )
     return [
+        multiples,
+        *chosen_words,
+        *quantified(("some", "every"), t.BOOL, depth - 1, words),
         truths,
         symbols_compared,
         ordered.map(lambda p: node(syntax.Compare, operands=tuple(p[0]), ops=tuple(p[1][: len(p[0]) - 1]))),
@@ -361,9 +467,42 @@ def moments(holes: bool = True) -> st.SearchStrategy[Moment]:
         "b.age": near,
         "b.shares": near,
         **dict.fromkeys(SLOTS, count),
+        "total(orders within 5 business_days)": near,
     }
+    fields: dict[str, dict[str, st.SearchStrategy[object]]] = {
+        "holdings": {
+            "symbol": st.sampled_from(["SPY", "QQQ", "IBM"]),
+            "value": near,
+            "qty": near,
+            "cost": near,
+            "weight": st.fractions(min_value=-2, max_value=2, max_denominator=50),
+            "frozen": st.booleans(),
+            "side": st.sampled_from(["BUY", "SELL"]),
+        },
+        "resting": {"qty": near, "side": st.sampled_from(["BUY", "SELL"])},
+    }
+
+    def elements(name: str) -> st.SearchStrategy[tuple[SimpleNamespace, ...]]:
+        gone = st.lists(st.sampled_from(sorted(fields[name])), max_size=1) if holes else st.just([])
+        optional = {field for field, ref in COLLECTIONS[name].fields.items() if ref.optional}
+        element = st.tuples(st.fixed_dictionaries(fields[name]), gone).map(
+            lambda pair: SimpleNamespace(
+                **{k: v for k, v in pair[0].items() if k not in pair[1]},
+                **{k: MISSING for k in pair[1] if k in optional},
+            )
+        )
+        most = COLLECTIONS[name].maximum + (1 if holes else 0)
+        return st.lists(element, max_size=most).map(tuple)
+
+    books = st.fixed_dictionaries({name: elements(name) for name in fields})
     if not holes:
-        return st.fixed_dictionaries(values).map(Moment)
-    return st.tuples(st.fixed_dictionaries(values), st.sets(st.sampled_from(sorted(values)), max_size=3)).map(
-        lambda pair: Moment({k: v for k, v in pair[0].items() if k not in pair[1]})
+        return st.builds(Moment, st.fixed_dictionaries(values), books)
+    gone = st.sets(st.sampled_from([*sorted(values), *fields]), max_size=3)
+    return st.builds(
+        lambda values, books, gone: Moment(
+            {k: v for k, v in values.items() if k not in gone}, {k: v for k, v in books.items() if k not in gone}
+        ),
+        st.fixed_dictionaries(values),
+        books,
+        gone,
     )
