@@ -125,7 +125,7 @@ def test_an_element_left_out_by_where_is_not_judged() -> None:
         ("present(h.qty)", "h.qty", "unknown name `h.qty`", None),
         ("some h in holdings satisfies present(h.qty)", None, "`h.qty` is always there", None),
         (
-            "count of h in holdings > 3 trades",
+            "count of n in named > 3 trades",
             None,
             "a count of positions cannot be compared",
             None,

@@ -85,8 +85,8 @@ COLLECTIONS: dict[str, CollectionRef] = {
                 )
             },
             maximum=3,
-            noun="positions",
         ),
+        CollectionRef("named", {"qty": FactRef("qty", t.QUANTITY)}, maximum=2, noun="positions"),
         CollectionRef("resting", {"qty": FactRef("qty", t.QUANTITY), "side": FactRef("side", SIDE)}, maximum=2),
     )
 }
