@@ -195,7 +195,7 @@ def _baseline(engine: Document) -> Iterator[Diagnostic]:
     """Facts of an engine's baseline that nobody knows, or whose values are not theirs."""
     facts = {name: entry for point in Point for name, entry in facts_at(point).items()}
     for name, entry in engine.node.mapping("baseline").entries.items():
-        if name.startswith("count(") or not isinstance(entry.value, Scalar):
+        if name.startswith(("count(", "total(")) or not isinstance(entry.value, Scalar):
             continue
         if name not in facts:
             yield error("MQK-1403", f"unknown fact {quoted(name)}", entry.key.span, did_you_mean(name, facts))

@@ -10,14 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from mqk.dsl import DerivedRef, DslError, parse_expression, syntax
+from mqk.dsl import DerivedRef, DslError, Type, parse_expression, syntax
+from mqk.dsl.missing import MISSING
+from mqk.dsl.syntax import Value
 from mqk.dsl.types import COUNT
 from mqk.dsl.windows import window_attribute
-from mqk.guards.catalogue import VIEWS, facts_at, points_of
+from mqk.guards.catalogue import VIEWS, Entry, collections_at, facts_at, fields_at, points_of, streams_at
 from mqk.guards.compile import GuardSet
+from mqk.guards.fact import Elements
 from mqk.guards.points import Point
 from mqk.guards.values import parse_fact
-from mqk.quantity import QuantityError, parse_duration
+from mqk.quantity import QuantityError, parse_duration, parse_span
+
+_WINDOWS = ("count(", "total(")
 
 
 class FactsError(ValueError):
@@ -54,9 +59,11 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
             unusable.append(f"`{name}` is given twice, in two spellings")
         elif slot in slots:
             given_slots.add(slot)
-            _window(views["windows"], slot, given, problems)
+            _window(views["windows"], slot, _amount(slot, point), given, problems)
+        elif name in collections_at(point):
+            views[name] = _elements(name, given, point, problems)
         elif entry is None:
-            if not (lenient and (points_of(name) or name.startswith("count("))):
+            if not (lenient and (points_of(name) or name.startswith(_WINDOWS))):
                 unusable.append(_unknown(name, point, slots))
         elif isinstance(entry.ref, DerivedRef):
             unusable.append(f"`{name}` is computed from other facts (`{entry.expression}`) and cannot be given")
@@ -66,36 +73,76 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
                 if text is None:
                     raise QuantityError("syntax", f"found {_shape(given)}, expected {entry.type}")
                 view, _, attribute = name.partition(".")
-                value = parse_fact(text, entry.type)
-                if entry.minimum is not None and isinstance(value, int) and value < entry.minimum:
-                    raise QuantityError("sign", f"`{text}` is below {entry.minimum}")
-                setattr(views[view], attribute, value)
+                setattr(views[view], attribute, _read(text, entry))
             except QuantityError as fault:
                 problems[name] = fault.message
     if unusable:
         raise FactsError(tuple(unusable))
+    if not lenient:
+        # Nothing is said of a collection that is not given; of one that a baseline leaves out, that it is empty.
+        for name in collections_at(point).keys() - document.keys():
+            views[name] = MISSING
     return Moment(views, problems)
+
+
+def _read(text: str, entry: Entry) -> Value:
+    value = parse_fact(text, entry.type)
+    if entry.minimum is not None and isinstance(value, int) and value < entry.minimum:
+        raise QuantityError("sign", f"`{text}` is below {entry.minimum}")
+    return value
+
+
+def _elements(name: str, given: object, point: Point, problems: dict[str, str]) -> object:
+    """The elements of a collection, given as a list of mappings; a fault in one of them spoils it."""
+    kind = VIEWS[point][name]
+    assert issubclass(kind, Elements)
+    elements = kind()
+    fields = fields_at(point)[name]
+    for each in given if isinstance(given, list) else [given]:
+        element = kind.ELEMENT()
+        for field, value in each.items() if isinstance(each, dict) else [(name, each)]:
+            text, entry = _written(value), fields.get(field)
+            try:
+                if entry is None:
+                    close = get_close_matches(field, fields, n=1, cutoff=0.6)
+                    raise QuantityError("syntax", f"`{field}` is no field" + (f", `{close[0]}` is" if close else ""))
+                if text is None:
+                    raise QuantityError("syntax", f"found {_shape(value)}, expected {entry.type}")
+                setattr(element, field, _read(text, entry))
+            except QuantityError as fault:
+                problems.setdefault(name, fault.message)
+        elements.append(element)
+    return elements
 
 
 def canonical_name(name: str) -> str:
     """A fact's name with the length of a window written in its canonical unit: 300s and 5m are one window."""
-    if not name.startswith("count("):
+    if not name.startswith(_WINDOWS):
         return name
     try:
         window = parse_expression(name)
         if isinstance(window, syntax.Window) and isinstance(window.duration, syntax.Literal):
-            return f"count({window.stream} within {parse_duration(window.duration.text)})"
+            length = window.duration
+            span = parse_span(length.text) if length.kind == "span" else parse_duration(length.text)
+            return f"{window.function}({window.stream} within {span})"
     except (DslError, QuantityError):
         pass  # not a window: it is then reported as an unknown fact
     return name
 
 
-def _window(windows: object, slot: str, given: object, problems: dict[str, str]) -> None:
+def _amount(slot: str, point: Point) -> Type:
+    """What a window's answer is: a count, or what its stream's amounts add up to."""
+    function, _, rest = slot.partition("(")
+    amount = streams_at(point).get(rest.partition(" ")[0])
+    return amount if function == "total" and amount is not None else COUNT
+
+
+def _window(windows: object, slot: str, kind: Type, given: object, problems: dict[str, str]) -> None:
     text = _written(given)
     try:
         if text is None:
-            raise QuantityError("syntax", f"found {_shape(given)}, expected {COUNT}")
-        setattr(windows, window_attribute(slot), parse_fact(text, COUNT))
+            raise QuantityError("syntax", f"found {_shape(given)}, expected {kind}")
+        setattr(windows, window_attribute(slot), parse_fact(text, kind))
     except QuantityError as fault:
         problems[slot] = fault.message
 

@@ -6,6 +6,7 @@ What lives here: one value at a time, by type. What does not: whole documents (f
 from __future__ import annotations
 
 import re
+from datetime import date
 from fractions import Fraction
 
 from mqk.dsl import Type
@@ -14,6 +15,7 @@ from mqk.dsl.types import Kind
 from mqk.quantity import (
     INT64_MAX,
     QuantityError,
+    format_date,
     format_duration,
     format_instant,
     format_money,
@@ -29,7 +31,9 @@ from mqk.quantity import (
 )
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9]+)?")
-_NUMERIC = frozenset({Kind.MONEY, Kind.QUANTITY, Kind.COUNT, Kind.NUMBER, Kind.DURATION, Kind.INSTANT, Kind.TIME})
+_NUMERIC = frozenset(
+    {Kind.MONEY, Kind.QUANTITY, Kind.COUNT, Kind.NUMBER, Kind.DURATION, Kind.INSTANT, Kind.TIME, Kind.DATE}
+)
 
 
 def parse_fact(text: str, kind: Type) -> Value:
@@ -107,6 +111,8 @@ def format_value(value: Value, kind: Type) -> str:
             return mark + ("-" if whole < 0 else "") + format_duration(abs(whole))
         case Kind.INSTANT | Kind.TIME:
             return mark + _moment(whole, kind)
+        case Kind.DATE if 0 < whole <= date.max.toordinal():
+            return mark + format_date(date.fromordinal(whole))
         case _:
             return mark + str(whole)
 

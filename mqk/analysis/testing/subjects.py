@@ -76,6 +76,9 @@ class Subject:
         for name in case.removed:
             facts.pop(canonical_name(name.text), None)
         moment = read_facts(facts, self.guards, case.at, lenient=True)
+        for name in case.missing:
+            if name.text in _COLLECTIONS:
+                moment = replace(moment, views={**moment.views, name.text: MISSING})
         problems = {canonical_name(name.text): _UNREADABLE for name in case.unreadable}
         return replace(moment, problems={**moment.problems, **problems}) if problems else moment
 

@@ -181,7 +181,11 @@ class Worlds:
         if current is not None:
             anchors += [variable.steps(current)]
         anchors += [variable.steps(value) for value in _constants(rule, variable.type)]
-        like = [other for other in self.variables(rule) if other.type == variable.type and other.name != variable.name]
+        like = [
+            other
+            for other in self.variables(rule)
+            if other.type.kind is variable.type.kind and other.name != variable.name
+        ]
         values = [value for other in like if (value := self.value(other.name)) is not None]
         anchors += [variable.steps(value) for value in values]
         for anchor in dict.fromkeys(anchors):
