@@ -45,7 +45,7 @@ def _looser(found: Looser) -> Diagnostic:
         message = f"it is not proven that {what} lets pass no more than the layer beneath"
         notes = [("the layer beneath", beneath), (f"the rule in question is {quoted(found.rule.id)}", found.rule.span)]
         return error("MQK-1421", message, here, f"{_HELP}; {found.answer.why}", notes=notes)
-    message = f"{what}, which lets pass what {quoted(found.rule.id)} stops in the layer beneath"
+    message = f"{what}: what {quoted(found.rule.id)} stops there may pass here"
     notes = [("the layer beneath", beneath)]
     if found.answer.witness is not None:
         notes.append((f"as with {found.answer.witness}: {found.says}", found.rule.span))
@@ -64,7 +64,11 @@ def _place(found: Looser) -> tuple[str, Span, Span]:
         return f"{quoted(rule.id)} {facet}", other.span, rule.span
     for before, after in found.causes:
         if after is not None and before is not None:
-            return f"`{after.name}` is {quoted(after.text)}, beneath {quoted(before.text)}", after.span, before.span
+            return (
+                f"`{after.name}` is {quoted(after.text)} here and {quoted(before.text)} beneath",
+                after.span,
+                before.span,
+            )
         part = before if before is not None else after
         if part is not None:
             return f"`{part.name}` has come or gone", part.span, rule.span
@@ -74,13 +78,13 @@ def _place(found: Looser) -> tuple[str, Span, Span]:
 def _facet(rule: RuleSource, other: RuleSource) -> str | None:
     """What of a rule itself differs, in words; None when it is only what it rests on."""
     if other.enforce != rule.enforce:
-        return f"is only enforced as `{other.enforce}`, beneath as `{rule.enforce}`"
+        return f"is enforced as `{other.enforce}` here and as `{rule.enforce}` beneath"
     if other.otherwise != rule.otherwise:
-        return f"leads to `{other.otherwise}`, beneath to `{rule.otherwise}`"
+        return f"leads to `{other.otherwise}` here and to `{rule.otherwise}` beneath"
     if other.exits_included != rule.exits_included:
         return "treats exits otherwise"
     if other.confirm != rule.confirm:
-        return f"counts after {other.confirm} judgements, beneath after {rule.confirm}"
+        return f"counts after {other.confirm} judgements here and after {rule.confirm} beneath"
     if other.latch != rule.latch and not lasts(other.latch, rule.latch):
         return "lets go of its outcome sooner, or by other hands"
     if _squeezed(other.require.text) != _squeezed(rule.require.text):

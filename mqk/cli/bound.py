@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from mqk.analysis.soundness import refuse_loosening
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy import Bundle, PolicySet, effective_bundle, load_policies, shipped_policies_dir
 
@@ -37,4 +38,6 @@ def bind(policies: Path | None, engine: str, *, as_of: date | None, overlays: Se
     """An engine's compiled policies on a day. Raises PolicyError with everything that is in the way."""
     loaded = load_policies([policies_at(policies)])
     bundle = effective_bundle(loaded, engine, as_of=as_of, overlays=overlays)
-    return Bound(loaded, bundle, compile_bundle(bundle))
+    guards = compile_bundle(bundle)
+    refuse_loosening(bundle)
+    return Bound(loaded, bundle, guards)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from mqk.analysis.soundness import unsound
 from mqk.cli.exits import halves
 from mqk.dsl import ConstantRef, DslError, check_expression, parse_expression
 from mqk.dsl import types as t
@@ -111,6 +112,7 @@ class _Checker:
         except PolicyError as fault:
             self.found += fault.diagnostics
             return
+        self.found += unsound(bundle)
         self._compiled |= {rule.span for rule in bundle.rules}
         self._compiled |= {move.span for machine in bundle.lifecycles.values() for move in machine.transitions}
 
