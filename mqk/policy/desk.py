@@ -27,6 +27,7 @@ def check_desk(versions: Versions, unread: Collection[str]) -> Iterator[Diagnost
         for document in same:
             if kind == "allocation":
                 yield from _engines_known(document.node.mapping("engines"), versions, unread)
+                yield from _used(document, versions)
                 yield from _sum(document)
                 yield from _exclusive(document, versions)
             elif kind == "waiver":
@@ -52,6 +53,18 @@ def _engine_known(name: Scalar, versions: Versions, unread: Collection[str]) -> 
 def _engines_known(parts: MappingNode, versions: Versions, unread: Collection[str]) -> Iterator[Diagnostic]:
     for entry in parts.entries.values():
         yield from _engine_known(entry.key, versions, unread)
+
+
+def _used(document: Document, versions: Versions) -> Iterator[Diagnostic]:
+    """Engines that have a part and do not use the allocation: nothing would hold them to it."""
+    for entry in document.node.mapping("engines").entries.values():
+        for engine in versions.get(("engine", entry.key.text), ()):
+            used = {each.text for each in engine.node.mapping("uses").scalars("allocation")}
+            if document.id not in used:
+                message = f"{quoted(engine.id)} has a part of {quoted(document.id)}, and does not use it"
+                notes = [("the engine", engine.span)]
+                help_ = f"write `allocation: [{document.id}]` under its `uses:`, or remove the part"
+                yield error("MQK-1225", message, entry.key.span, help_, notes=notes)
 
 
 def _sum(document: Document) -> Iterator[Diagnostic]:
