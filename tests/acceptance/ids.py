@@ -23,7 +23,7 @@ FAMILIES: Final = {
     "execution": (
         *_numbered("EXE", "01 02"),
         *_numbered("EXE", "1 3 4 5 7 8 9 11"),
-        *_numbered("CAP", "1 2 4 5 6"),
+        *_numbered("CAP", "1 2 4 5 6 8"),
         "PRC-02",
     ),
     "gateway": (
@@ -40,10 +40,10 @@ FAMILIES: Final = {
         *_numbered("GATE", "01 03 04"),
         *_numbered("SNP", "01 03 04 05"),
     ),
-    "isolation": _numbered("ISO", "01 05"),
-    "configuration": (*_numbered("CFG", "1 2 3 5 6 13 14 15 17"), *_numbered("SEC", "1 2 4 5 6")),
+    "isolation": _numbered("ISO", "01 02 04 05"),
+    "configuration": (*_numbered("CFG", "1 2 3 5 6 13 14 15 17"), *_numbered("SEC", "1 2 4 5 6 8")),
 }
 CASES: Final = tuple(case for cases in FAMILIES.values() for case in cases)
 
 # The defects of the original system that rules make impossible here.
-DEFECTS: Final = (*range(5, 21), *range(24, 30), 41)
+DEFECTS: Final = (*range(5, 21), *range(24, 30), 41, 42)

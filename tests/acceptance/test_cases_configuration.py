@@ -82,6 +82,35 @@ def test_cfg_17_several_unknown_keys_are_told_in_order_every_time(tmp_path: Path
     assert told == sorted(told) == [(each.span.line, each.message) for each in problems(tmp_path)]
 
 
+@pytest.mark.parametrize(
+    ("engine", "variable"),
+    [
+        pytest.param("main", "ALPACA_API_KEY", id="ISO-02, without an engine"),
+        pytest.param("exp", "ALPACA_API_KEY_MAIN", id="ISO-04, of another engine"),
+        pytest.param("exp", "alpaca_key_exp", id="ISO-04, not a variable"),
+    ],
+)
+def test_an_engine_is_given_keys_of_its_own_only(tmp_path: Path, engine: str, variable: str) -> None:
+    file = copied(tmp_path) / f"engines/{engine}.yaml"
+    file.write_text(f"{file.read_text('utf-8')}\nkeys: {{api_key: {variable}}}\n", "utf-8")
+    found = problems(tmp_path)
+    assert found
+    assert all(each.span.file.endswith(f"{engine}.yaml") for each in found)
+    if variable.isupper():
+        assert any(engine.upper() in each.message for each in found)
+
+
+def test_sec_8_a_bundle_holds_names_of_variables_and_never_what_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIN_ALPACA_KEY", "what is in it")
+    file = copied(tmp_path) / MAIN
+    file.write_text(f"{file.read_text('utf-8')}\nkeys: {{api_key: MAIN_ALPACA_KEY}}\n", "utf-8")
+    bundle = main(tmp_path)
+    assert bundle.keys == {"api_key": "MAIN_ALPACA_KEY"}
+    assert "what is in it" not in repr(bundle.to_mapping()) + bundle.canonical_bytes.decode()
+
+
 def test_sec_6_a_mode_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     copied(tmp_path, {MAIN: ("mode: PAPER\n\n", "mode: STAGING\n\n")})
     (found,) = problems(tmp_path)
