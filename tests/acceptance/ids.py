@@ -23,7 +23,7 @@ FAMILIES: Final = {
     "execution": (
         *_numbered("EXE", "01 02"),
         *_numbered("EXE", "1 3 4 5 7 8 9 11"),
-        *_numbered("CAP", "1 2 4 5 6 8"),
+        *_numbered("CAP", "1 2 4 5 6"),
         "PRC-02",
     ),
     "gateway": (
