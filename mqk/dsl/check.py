@@ -115,7 +115,8 @@ class _Checker:
             return replace(expr, ref=ref, type=ref.type)
         absence = self._environment.absence(expr.path)
         if absence is not None:
-            self._report("name", f"`{expr.path}` {absence}", expr)
+            if absence:
+                self._report("name", f"`{expr.path}` {absence}", expr)
             return expr
         close = get_close_matches(expr.path, sorted(self._environment.names()), n=1, cutoff=0.6)
         help = f"did you mean `{close[0]}`?" if close else None
@@ -207,6 +208,10 @@ class _Checker:
         for word, other in ((left, right.type), (right, left.type)):
             if other.kind is t.Kind.ENUM and op in ("==", "!=") and self._is_word(word) and word.type == t.SYMBOL:
                 self._words_of(other, word)
+                return
+        if left.type.kind is right.type.kind is t.Kind.ENUM and op in ("==", "!="):
+            shorter, longer = sorted((set(left.type.members), set(right.type.members)), key=len)
+            if shorter <= longer:
                 return
         common = t.unify(left.type, right.type)
         if common is None:

@@ -94,4 +94,7 @@ class Environment(Protocol):
         """Every name that `collection` knows, for suggestions."""
 
     def absence(self, name: str) -> str | None:
-        """Why a name that exists elsewhere does not exist here, or None when it exists nowhere."""
+        """Why a name that exists elsewhere does not exist here, or None when it exists nowhere.
+
+        Empty when that was reported where the name is defined.
+        """

@@ -116,7 +116,7 @@ def _declared(view: type[View], prefix: str = "") -> Iterator[Entry]:
     for field in fields(view):  # type: ignore[arg-type] # every view is a dataclass
         (fact,) = hints[field.name].__metadata__
         name = f"{prefix}{field.name}"
-        ref = FactRef(name, fact.type, fact.optional)
+        ref = FactRef(name, fact.type, fact.optional, fact.max_age)
         yield Entry(name, ref, fact.title, None, fact.minimum, fact.modes, fact.max_age)
 
 

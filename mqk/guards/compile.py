@@ -7,20 +7,36 @@ What does not: the guards themselves (guard.py, machine.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mqk.dsl import DslError, check_expression, parse_expression, syntax
 from mqk.dsl import types as t
+from mqk.dsl.reading import MAX_COST, cost, opened
 from mqk.dsl.windows import window_length
 from mqk.guards.environment import PolicyEnvironment
-from mqk.guards.guard import Guard, GuardRule, WindowSpec, limits_read
+from mqk.guards.guard import Guard, GuardRule, Waiver, WindowSpec, limits_read
+from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
+from mqk.guards.names import Names
 from mqk.guards.points import Enforcement, Point
-from mqk.policy import Bundle, Diagnostic, Layer, PolicyError, RuleSource, Text, error, expression_fault
+from mqk.policy import (
+    Bundle,
+    Diagnostic,
+    Layer,
+    LetSource,
+    PolicyError,
+    RuleSource,
+    TableSource,
+    Text,
+    error,
+    expression_fault,
+)
 
 # Orders that only reduce are judged by rules that say so, and by no others: exits are free.
 _GATES: Mapping[Point, str] = {Point.ORDER: "order.reduces"}
+EVERYWHERE = syntax.Literal(start=0, end=0, kind="bool", text="true", value=True, type=t.BOOL)
+"""The scope of a waiver that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
         name: compile_machine(
             source,
             bundle,
-            PolicyEnvironment.of(bundle, Point.TRANSITION),
+            PolicyEnvironment.of(bundle, Point.TRANSITION, compiler.names),
             guards[Point.TRANSITION],
             compiler.expression,
         )
@@ -82,7 +98,7 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
             error("MQK-1405", f"nothing fills in `{{{word}}}` in a confirmation", span, help_)
             for word, span, help_ in unknown_placeholders(source, bundle)
         ]
-    compiler.refuse_unread_limits(machines.values())
+    compiler.refuse_unread(machines.values())
     if compiler.diagnostics:
         raise PolicyError(compiler.diagnostics)
     windows = tuple(sorted(compiler.windows.values(), key=lambda spec: spec.slot))
@@ -95,12 +111,14 @@ class _Compiler:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._read: set[str] = set()
-        self.diagnostics: list[Diagnostic] = []
+        self._own_read: set[str] = set()
+        self.names = Names.of(bundle)
+        self.diagnostics: list[Diagnostic] = self.names.diagnostics
         self.windows: dict[str, WindowSpec] = {}
 
     def guard(self, point: Point) -> Guard:
         """The guard of one point; rules that do not compile are reported and left out."""
-        environment = PolicyEnvironment.of(self._bundle, point)
+        environment = PolicyEnvironment.of(self._bundle, point, self.names)
         sources = [rule for rule in self._bundle.rules if rule.at == point.value]
         rules = [rule for source in sources if (rule := self._rule(source, point, environment)) is not None]
         limits: dict[str, Layer] = {name: limit.chain[-1] for name, limit in self._bundle.limits.items()}
@@ -114,9 +132,14 @@ class _Compiler:
     def _rule(self, source: RuleSource, point: Point, environment: PolicyEnvironment) -> GuardRule | None:
         require = self.expression(source.require, environment)
         when = self.expression(source.when, environment) if source.when is not None else None
-        if require is None or (source.when is not None and when is None):
+        waivers = [
+            Waiver(each.id, scope)
+            for each in source.waivers
+            if (scope := EVERYWHERE if each.scope is None else self.expression(each.scope, environment)) is not None
+        ]
+        if require is None or (source.when is not None and when is None) or len(waivers) < len(source.waivers):
             return None
-        return GuardRule(
+        rule = GuardRule(
             id=source.id,
             title=source.title,
             require=require,
@@ -128,7 +151,10 @@ class _Compiler:
             latch=source.latch,
             span=source.span,
             document=source.document,
+            symbols=symbols_of(when, INDEXED[point]) if point in INDEXED else None,
+            waivers=tuple(waivers),
         )
+        return replace(rule, cost=sum(cost(each) for each in rule.expressions))
 
     def expression(self, text: Text, environment: PolicyEnvironment) -> syntax.Expr | None:
         """The checked condition written in a policy; None when it was reported."""
@@ -141,10 +167,19 @@ class _Compiler:
         self.diagnostics += [expression_fault(each, text) for each in checked.errors]
         if checked.errors:
             # What a broken rule meant to read counts as read: one mistake, one diagnostic.
+            self._own_read |= set(_names(parsed))
             self._read |= {name.split(".")[1] for name in _names(parsed) if name.startswith("limits.")}
             return None
         self._read |= limits_read(checked.expr)
-        for node in syntax.walk(checked.expr):
+        self._own_read |= {node.path for node in opened(checked.expr) if isinstance(node, syntax.Name)}
+        if any(isinstance(node, syntax.Name) and node.ref is None for node in syntax.walk(checked.expr)):
+            return None  # a name whose definition was reported
+        if cost(checked.expr) > MAX_COST:
+            help_ = "say it of fewer elements, or split it into several rules"
+            message = f"this needs {cost(checked.expr):_} steps at worst, more than {MAX_COST:_}"
+            self.diagnostics.append(error("MQK-1307", message, text.span, help_))
+            return None
+        for node in opened(checked.expr):
             if isinstance(node, syntax.Window) and node.slot is not None:
                 length = window_length(node.duration)
                 assert length is not None
@@ -160,8 +195,9 @@ class _Compiler:
                 )
         return checked.expr
 
-    def refuse_unread_limits(self, machines: Iterable[Machine]) -> None:
-        """A limit that nothing reads protects nobody, and is most often a misspelt one."""
+    def refuse_unread(self, machines: Iterable[Machine]) -> None:
+        """A limit or a name that nothing reads protects nobody, and is most often a misspelt one."""
+        self._refuse_unread_names()
         read = self._read | {name for machine in machines for name in machine.limits_read}
         for name, limit in self._bundle.limits.items():
             if name in read:
@@ -170,6 +206,22 @@ class _Compiler:
             help_ = f"did you mean `{close[0]}`?" if close else "write a rule that reads it, or remove it"
             message = f"no rule of `{self._bundle.engine}` reads the limit `{name}`"
             self.diagnostics.append(error("MQK-1401", message, limit.span, help_))
+
+    def _refuse_unread_names(self) -> None:
+        # Whatever a name stands for was opened, so that a name read by read names is read.
+        read = self._own_read | self.names.reported
+        sources: dict[str, LetSource | TableSource] = {
+            **self._bundle.lets,
+            **{f"tables.{name}": table for name, table in self._bundle.tables.items()},
+        }
+        for name, source in sources.items():
+            if name in read or any(each.startswith(f"{name}.") for each in read):
+                continue
+            close = get_close_matches(name, sorted(read), n=1, cutoff=0.7)
+            help_ = f"did you mean `{close[0]}`?" if close else "use it in a rule, or remove it"
+            what = "table" if name.startswith("tables.") else "name"
+            message = f"no rule of `{self._bundle.engine}` uses the {what} `{name.removeprefix('tables.')}`"
+            self.diagnostics.append(error("MQK-1406", message, source.span, help_))
 
 
 def _names(expr: syntax.Expr) -> set[str]:

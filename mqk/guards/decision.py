@@ -62,7 +62,8 @@ class Finding:
 class Decision:
     """The outcome at a guard point, and every finding behind it that is not a pass, by rule.
 
-    `facts` holds what was observed, in written form; with the bundle it reproduces the decision.
+    `facts` holds what was observed, in written form; with the bundle it reproduces the decision. `waivers` are those
+    without which it would have been another: a rule that they set aside would not have passed.
     """
 
     point: Point
@@ -71,6 +72,7 @@ class Decision:
     findings: tuple[Finding, ...]
     bundle: str
     facts: tuple[tuple[str, str], ...] = ()
+    waivers: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -89,5 +91,6 @@ class Decision:
             "engine": self.engine,
             "point": self.point.value,
             "findings": [finding.to_json() for finding in self.findings],
+            "waivers": list(self.waivers),
             "bundle": self.bundle,
         }

@@ -6,59 +6,29 @@ What lives here: names to references. What does not: facts themselves (catalogue
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from mqk.dsl import CollectionRef, ConstantRef, Ref, Type
+from mqk.dsl import CollectionRef, ConstantRef, DerivedRef, Ref, Type
 from mqk.dsl import types as t
-from mqk.dsl.syntax import Value
 from mqk.guards.catalogue import collections_at, facts_at, points_of, streams_at
+from mqk.guards.held import held
+from mqk.guards.names import Names, Unusable
 from mqk.guards.points import Point
-from mqk.policy import Bundle, Instant, LimitValue, TimeOfDay
-from mqk.quantity import Count, Duration, Money, Quantity, Rate, Ratio, SessionSpan
+from mqk.policy import Bundle, LimitValue
+from mqk.quantity import Rate
 
 
 def constants(name: str, value: LimitValue) -> dict[str, ConstantRef]:
     """The names a limit gives rise to: itself, or `.count` and `.window` for a rate."""
     if isinstance(value, Rate):
+        length, kind = held(value.window)
         return {
             f"{name}.count": ConstantRef(f"{name}.count", t.COUNT, value.count),
-            f"{name}.window": ConstantRef(f"{name}.window", t.DURATION, value.window.micros),
+            f"{name}.window": ConstantRef(f"{name}.window", kind, length),
         }
-    held, kind = _held(value)
-    return {name: ConstantRef(name, kind, held)}
-
-
-def _held(value: LimitValue) -> tuple[Value, Type]:
-    match value:
-        case bool():
-            return value, t.BOOL
-        case Ratio(value=ratio):
-            return ratio, t.RATIO
-        case Money(micros=micros, currency=currency):
-            return micros, t.money(currency)
-        case Duration(micros=micros):
-            return micros, t.DURATION
-        case SessionSpan(count=count, unit=unit):
-            return count, t.span_in(unit)
-        case Count(value=count, noun=noun):
-            return count, t.count_of(noun)
-        case Quantity(value=quantity):
-            # A bare whole number: shares or a count, as its place has it.
-            return quantity, t.NUMBER
-        case TimeOfDay(micros=micros):
-            return micros, t.TIME
-        case Instant(micros=micros):
-            return micros, t.INSTANT
-        case date():
-            return value.toordinal(), t.DATE
-        case tuple():
-            return frozenset(value), t.set_of(t.SYMBOL)
-        case str():
-            return value, (t.SYMBOL if value.isupper() else t.TEXT)
-        case _:
-            raise AssertionError(f"unknown limit value {value!r}")
+    worth, kind = held(value)
+    return {name: ConstantRef(name, kind, worth)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +37,35 @@ class PolicyEnvironment:
 
     point: Point
     constants: Mapping[str, ConstantRef]
+    own: Names = field(default_factory=lambda: Names({}, {}))
 
     @classmethod
-    def of(cls, bundle: Bundle, point: Point) -> PolicyEnvironment:
-        """The environment of an effective bundle."""
+    def of(cls, bundle: Bundle, point: Point, own: Names | None = None) -> PolicyEnvironment:
+        """The environment of an effective bundle. `own` are its definitions and tables, when they are shared."""
         names: dict[str, ConstantRef] = {}
         for name, limit in bundle.limits.items():
             names.update(constants(f"limits.{name}", limit.value))
         names["engine.universe"] = ConstantRef("engine.universe", t.set_of(t.SYMBOL), frozenset(bundle.universe))
         names["engine.capital"] = ConstantRef("engine.capital", t.money(bundle.capital.currency), bundle.capital.micros)
-        return cls(point, names)
+        return cls(point, names, own if own is not None else Names.of(bundle))
 
     def lookup(self, name: str) -> Ref | None:
         """What `name` means here."""
         if name in self.constants:
             return self.constants[name]
+        meaning = self.own.lookup(name, self.point, self._at)
+        if meaning is not None:
+            return meaning if isinstance(meaning, DerivedRef) else None
         entry = facts_at(self.point).get(name)
         return entry.ref if entry is not None else None
 
     def names(self) -> Collection[str]:
         """Every name that means something here."""
-        return [*self.constants, *facts_at(self.point)]
+        return [*self.constants, *self.own, *facts_at(self.point)]
+
+    def _at(self, point: Point) -> PolicyEnvironment:
+        """The same names at another point."""
+        return self if point is self.point else replace(self, point=point)
 
     def streams(self) -> Mapping[str, Type | None]:
         """The event streams that can be counted here, with what their totals are."""
@@ -102,7 +80,10 @@ class PolicyEnvironment:
         return collections_at(self.point)
 
     def absence(self, name: str) -> str | None:
-        """Why a name that exists elsewhere does not exist at this point."""
+        """Why a name that exists elsewhere does not exist at this point; empty when that was reported already."""
+        meaning = self.own.lookup(name, self.point, self._at)
+        if isinstance(meaning, Unusable):
+            return meaning.why
         points = points_of(name)
         if points:
             where = " and ".join(f"`{point}`" for point in points)

@@ -6,12 +6,13 @@ Everything is found by asking the reference interpreter again about parts of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mqk.dsl import ConstantRef, EvaluationError, Lookup, evaluate, format_expression, syntax
-from mqk.dsl.environment import DerivedRef, FactRef
-from mqk.dsl.evaluate import only_presence
+from mqk.dsl.environment import DerivedRef, ElementRef, FactRef
+from mqk.dsl.evaluate import meant, only_presence
+from mqk.dsl.reading import opened
 from mqk.dsl.types import ORDERED_KINDS, Kind
 from mqk.guards.values import format_value
 
@@ -42,11 +43,31 @@ def explain(expr: syntax.Expr, lookup: Lookup, written: Mapping[str, str], *, ho
             wanted = f"{'none' if negated else 'one'} of {members}"
             message = f"`{format_expression(item)}` is {observed}, {'' if holds else 'must be '}{wanted}"
             return Explanation(observed, members, None, message, limits)
+        case syntax.Quantified(kind="some" | "every"):
+            return _element(clause, lookup, written, limits, holds)
         case _:
             observed = _written(clause, lookup)
             wanted = "true" if not holds and observed == "false" else "false" if not holds else observed
             message = f"`{format_expression(clause)}` is {observed}" + ("" if holds else f", must be {wanted}")
             return Explanation(observed, wanted, None, message, limits)
+
+
+def _element(
+    clause: syntax.Quantified, lookup: Lookup, written: Mapping[str, str], limits: tuple[str, ...], holds: bool
+) -> Explanation:
+    """What the element that settles it says; the whole clause when no single one does."""
+    assert clause.body is not None
+    settles = clause.kind == "some"
+    if holds is settles:
+        for inside in meant(clause, lookup):
+            if bool(evaluate(clause.body, inside)) is settles:
+                why = explain(clause.body, inside, written, holds=holds)
+                symbol = getattr(inside.element, "symbol", None)
+                whom = f" for {symbol}" if isinstance(symbol, str) else ""
+                return replace(why, message=f"{why.message}{whom}")
+    known = "true" if holds else "false"
+    says = "is true" if holds else "is false, must be true"
+    return Explanation(known, "true", None, f"`{format_expression(clause)}` {says}", limits)
 
 
 def _deciding(expr: syntax.Expr, lookup: Lookup, holds: bool) -> syntax.Expr:
@@ -59,7 +80,7 @@ def _deciding(expr: syntax.Expr, lookup: Lookup, holds: bool) -> syntax.Expr:
         case syntax.If(condition=condition, then=then, otherwise=otherwise):
             return _deciding(then if _truth(condition, lookup) else otherwise, lookup, holds)
         case syntax.Name(ref=DerivedRef(definition=definition)):
-            return expr if not isinstance(definition, syntax.Compare) else definition
+            return expr if not isinstance(definition, syntax.Compare | syntax.Quantified) else definition
         case _:
             return expr
 
@@ -76,14 +97,14 @@ def _speaks(expr: syntax.Expr) -> bool:
     if only_presence(expr):
         return False
     return any(
-        isinstance(node, syntax.Window)
-        or (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef | DerivedRef))
+        isinstance(node, syntax.Window | syntax.Quantified)
+        or (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef | DerivedRef | ElementRef))
         for node in syntax.walk(expr)
     )
 
 
 def _limits(expr: syntax.Expr) -> Iterator[str]:
-    for node in syntax.walk(expr):
+    for node in opened(expr):
         if isinstance(node, syntax.Name) and isinstance(node.ref, ConstantRef) and node.path.startswith("limits."):
             yield node.path.split(".")[1]
 
@@ -116,10 +137,10 @@ def _pair(expr: syntax.Compare, lookup: Lookup, holds: bool) -> tuple[syntax.Exp
 
 def _is_limit(expr: syntax.Expr) -> bool:
     """Whether a side is the bound: it reads a limit, or no fact at all."""
-    nodes = list(syntax.walk(expr))
+    nodes = list(opened(expr))
     if any(isinstance(n, syntax.Name) and isinstance(n.ref, ConstantRef) for n in nodes):
-        return not any(isinstance(n, syntax.Window) for n in nodes)
-    return not any(isinstance(n, syntax.Name | syntax.Window) for n in nodes)
+        return not any(isinstance(n, syntax.Window | syntax.Quantified) for n in nodes)
+    return not any(isinstance(n, syntax.Name | syntax.Window | syntax.Quantified) for n in nodes)
 
 
 def _headroom(left: syntax.Expr, op: str, right: syntax.Expr, lookup: Lookup) -> str | None:

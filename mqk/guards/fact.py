@@ -9,7 +9,9 @@ that may be missing is MISSING. Both raise when a compiled rule reads them, at n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from mqk.dsl import types as t
@@ -71,13 +73,20 @@ def unit_of(kind: t.Type) -> str:
     return _UNITS.get(kind.kind, "")
 
 
-class View:
-    """A subject's facts. Facts that may be missing start as MISSING; all others start unset."""
+_FRESH: Mapping[str, int] = MappingProxyType({})
 
-    __slots__ = ()
+
+class View:
+    """A subject's facts. Facts that may be missing start as MISSING; all others start unset.
+
+    `ages` says how old facts are, in micros by attribute, where somebody knows: facts that can be stale are asked.
+    """
+
+    __slots__ = ("ages",)
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
+        self.ages: Mapping[str, int] = _FRESH
         for name in self.OPTIONAL:
             setattr(self, name, MISSING)
 

@@ -6,14 +6,16 @@ rules that need it are errors; a name that nobody knows makes the whole document
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from mqk.dsl import DerivedRef, DslError, Type, parse_expression, syntax
 from mqk.dsl.missing import MISSING
 from mqk.dsl.syntax import Value
-from mqk.dsl.types import COUNT
+from mqk.dsl.types import COUNT, DURATION
 from mqk.dsl.windows import window_attribute
 from mqk.guards.catalogue import VIEWS, Entry, collections_at, facts_at, fields_at, points_of, streams_at
 from mqk.guards.compile import GuardSet
@@ -47,7 +49,10 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     `lenient` skips facts of other points, as in an engine's baseline. Raises FactsError for unknown names and for
     derived facts, which are computed and never given.
     """
-    views = {name: view() for name, view in VIEWS[point].items()}
+    # A collection that is not given is missing, which is not the same as empty.
+    views: dict[str, object] = {
+        name: MISSING if issubclass(view, Elements) else view() for name, view in VIEWS[point].items()
+    }
     slots = {spec.slot for spec in guards.windows} if "windows" in views else set()
     problems: dict[str, str] = {}
     unusable: list[str] = []
@@ -62,8 +67,10 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
             _window(views["windows"], slot, _amount(slot, point), given, problems)
         elif name in collections_at(point):
             views[name] = _elements(name, given, point, problems)
+        elif (aged := _aged(name)) in facts_at(point):
+            _age(views, aged, given, problems)
         elif entry is None:
-            if not (lenient and (points_of(name) or name.startswith(_WINDOWS))):
+            if not (lenient and (points_of(name) or name.startswith((*_WINDOWS, "age(")))):
                 unusable.append(_unknown(name, point, slots))
         elif isinstance(entry.ref, DerivedRef):
             unusable.append(f"`{name}` is computed from other facts (`{entry.expression}`) and cannot be given")
@@ -93,7 +100,12 @@ def _read(text: str, entry: Entry) -> Value:
 
 
 def _elements(name: str, given: object, point: Point, problems: dict[str, str]) -> object:
-    """The elements of a collection, given as a list of mappings; a fault in one of them spoils it."""
+    """The elements of a collection, given as a list of mappings or as its JSON; a fault in one of them spoils it."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            problems[name] = f"`{given}` is no list of elements"
     kind = VIEWS[point][name]
     assert issubclass(kind, Elements)
     elements = kind()
@@ -113,6 +125,20 @@ def _elements(name: str, given: object, point: Point, problems: dict[str, str]) 
                 problems.setdefault(name, fault.message)
         elements.append(element)
     return elements
+
+
+def _aged(name: str) -> str:
+    """The fact whose age a name stands for, `market.price` for `age(market.price)`; empty for any other name."""
+    return name.removeprefix("age(").removesuffix(")").strip() if name.startswith("age(") else ""
+
+
+def _age(views: Mapping[str, Any], name: str, given: object, problems: dict[str, str]) -> None:
+    view, _, attribute = name.partition(".")
+    try:
+        age = parse_fact(_written(given) or _shape(given), DURATION)
+        views[view].ages = {**views[view].ages, attribute.replace(".", "_"): age}
+    except QuantityError as fault:
+        problems[name] = f"its age: {fault.message}"
 
 
 def canonical_name(name: str) -> str:

@@ -6,21 +6,26 @@ reference interpreter; it is asked when `judge` says something is wrong, or when
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mqk.dsl import ConstantRef, EvaluationError, evaluate, syntax
 from mqk.dsl.emit_python import Emitted, Judge, Rule, emit_point
-from mqk.dsl.environment import DerivedRef, FactRef
+from mqk.dsl.environment import CollectionRef, FactRef
 from mqk.dsl.errors import Fault
+from mqk.dsl.reading import opened
+from mqk.dsl.types import BOOL, SYMBOL, Type
 from mqk.guards.catalogue import VIEWS, facts_at
 from mqk.guards.decision import Decision, Finding
+from mqk.guards.elements import write_elements
 from mqk.guards.explain import explain
+from mqk.guards.index import INDEXED
 from mqk.guards.lookup import ViewLookup
 from mqk.guards.points import ALLOW, WARN, Enforcement, Point, Result, most_severe
 from mqk.guards.values import format_value
 from mqk.policy import LatchSource, Layer, Span
+from mqk.quantity import format_duration
 
 _ADVICE: Final = {
     Fault.MISSING: "is missing",
@@ -31,10 +36,19 @@ _ADVICE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Where a rule is set aside, by whose leave it is known."""
+
+    id: str
+    scope: syntax.Expr
+
+
+@dataclass(frozen=True, slots=True)
 class GuardRule:
     """One compiled rule: its checked expressions, what a breach leads to, and where it was written.
 
-    `gated` rules do not apply to orders that only reduce. `sources` maps each limit to where its value is written.
+    `gated` rules do not apply to orders that only reduce. A rule with `symbols` is about these and no others. It is
+    judged only where the scope of none of its `waivers` holds. `cost` is how many nodes it judges at worst.
     """
 
     id: str
@@ -48,6 +62,22 @@ class GuardRule:
     latch: LatchSource | None
     span: Span
     document: str
+    symbols: frozenset[str] | None = None
+    waivers: tuple[Waiver, ...] = ()
+    cost: int = 0
+
+    @property
+    def waived(self) -> syntax.Expr | None:
+        """The condition under which the rule is not judged; None without waivers."""
+        scopes = tuple(waiver.scope for waiver in self.waivers)
+        if len(scopes) < 2:
+            return scopes[0] if scopes else None
+        return syntax.Connective(start=0, end=0, op="or", operands=scopes, type=BOOL)
+
+    @property
+    def expressions(self) -> tuple[syntax.Expr, ...]:
+        """Everything that is judged of it, in order."""
+        return tuple(each for each in (self.waived, self.when, self.require) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +117,10 @@ class Guard:
         self._gate = gate
         self._limits = limits
         self._written = {f"limits.{name}": layer.text for name, layer in limits.items()}
-        compiled = [Rule(rule.require, rule.when, rule.gated) for rule in self.rules]
-        self._emitted: Emitted = emit_point(compiled, self.parameters, gate, self._mask)
+        self._index = INDEXED.get(point)
+        self._waivable = tuple(rule for rule in self.rules if rule.waivers)
+        compiled = [Rule(rule.require, rule.when, rule.gated, rule.waived, rule.symbols) for rule in self.rules]
+        self._emitted: Emitted = emit_point(compiled, self.parameters, gate, self._mask, self._index)
         self.judge: Judge = self._emitted.judge
         """Judge all rules on views given in the order of `parameters`: 0, or a bit per rule that did not pass."""
 
@@ -111,6 +143,9 @@ class Guard:
         answers: list[tuple[Result, EvaluationError | None]] = []
         for rule in self.rules if rules is None else rules:
             try:
+                if self._elsewhere(rule, lookup):
+                    answers.append((Result.PASS, None))
+                    continue
                 if rule.gated and self._gate is not None:
                     if gate is None:
                         gate = self._open(lookup)
@@ -119,12 +154,19 @@ class Guard:
                     if gate:
                         answers.append((Result.PASS, None))
                         continue
-                applies = rule.when is None or evaluate(rule.when, lookup)
+                waived = rule.waived is not None and evaluate(rule.waived, lookup)
+                applies = not waived and (rule.when is None or evaluate(rule.when, lookup))
                 holds = not applies or evaluate(rule.require, lookup)
                 answers.append((Result.PASS if holds else Result.BREACH, None))
             except EvaluationError as error:
                 answers.append((Result.ERROR, error))
         return answers
+
+    def _elsewhere(self, rule: GuardRule, lookup: ViewLookup) -> bool:
+        """Whether the rule is about other symbols than the moment's."""
+        if rule.symbols is None or self._index is None:
+            return False
+        return lookup.fact(FactRef(self._index, SYMBOL)) not in rule.symbols
 
     def _open(self, lookup: ViewLookup) -> bool | EvaluationError:
         assert self._gate is not None
@@ -149,7 +191,7 @@ class Guard:
         lookup = ViewLookup(views, problems or {})
         rules: Sequence[GuardRule] = self.rules
         if mask is not None and not passes and not problems:
-            rules = [rule for bit, rule in enumerate(self.rules) if mask >> bit & 1]
+            rules = [self.rules[bit] for bit in bits(mask)]
         findings = [
             self._finding(rule, result, error, lookup)
             for rule, (result, error) in zip(rules, self.results(lookup, rules), strict=True)
@@ -157,7 +199,17 @@ class Guard:
         ]
         findings += self._unreadable(problems or {}, findings)
         outcome = most_severe(self.point, [finding.effect for finding in findings])
-        return Decision(self.point, self.engine, outcome, tuple(findings), self.bundle, self._facts(lookup))
+        facts, waivers = self._facts(lookup), self._used(lookup)
+        return Decision(self.point, self.engine, outcome, tuple(findings), self.bundle, facts, waivers)
+
+    def _used(self, lookup: ViewLookup) -> tuple[str, ...]:
+        """The waivers that made a difference: their rule would not have passed."""
+        without = [replace(rule, waivers=()) for rule in self._waivable]
+        used: list[str] = []
+        for rule, (result, _) in zip(self._waivable, self.results(lookup, without), strict=True):
+            if result is not Result.PASS:
+                used += [waiver.id for waiver in rule.waivers if _holds(waiver.scope, lookup)]
+        return tuple(sorted(set(used)))
 
     def _finding(self, rule: GuardRule, result: Result, error: EvaluationError | None, lookup: ViewLookup) -> Finding:
         layer = Layer(rule.document, "", rule.span)
@@ -165,13 +217,19 @@ class Guard:
             message = f"`{error.subject}` {_ADVICE[error.fault]}" + (f": {error.detail}" if error.detail else "")
             return self._record(rule, result, layer, None, None, None, message, error.fault.value)
         if result is Result.PASS and not self._judged(rule, lookup):
-            return self._record(rule, result, layer, None, None, None, "does not apply", None)
+            waivers = [f"`{waiver.id}`" for waiver in rule.waivers if _holds(waiver.scope, lookup)]
+            message = f"waived by {' and '.join(waivers)}" if waivers else "does not apply"
+            return self._record(rule, result, layer, None, None, None, message, None)
         why = explain(rule.require, lookup, self._written, holds=result is Result.PASS)
         layer = next((self._limits[name] for name in why.limits if name in self._limits), layer)
         return self._record(rule, result, layer, why.observed, why.limit, why.headroom, why.message, None)
 
     def _judged(self, rule: GuardRule, lookup: ViewLookup) -> bool:
+        if self._elsewhere(rule, lookup):
+            return False
         if rule.gated and self._gate is not None and evaluate(self._gate, lookup):
+            return False
+        if rule.waived is not None and evaluate(rule.waived, lookup):
             return False
         return rule.when is None or bool(evaluate(rule.when, lookup))
 
@@ -232,48 +290,70 @@ class Guard:
         seen: list[tuple[str, str]] = []
         for name, ref in self._observed:
             try:
-                if ref is None:
-                    seen.append((name, str(lookup.window(name))))
-                else:
-                    seen.append((name, format_value(lookup.fact(ref), ref.type)))
+                match ref:
+                    case Type():
+                        seen.append((name, format_value(lookup.window(name), ref)))
+                    case CollectionRef():
+                        seen.append((name, write_elements(ref, lookup.elements(ref))))
+                    case FactRef():
+                        seen.append((name, format_value(lookup.fact(ref), ref.type)))
+                        if ref.max_age is not None:
+                            seen.append((f"age({name})", format_duration(lookup.age(name))))
             except EvaluationError:
                 continue  # missing or unusable: the findings say so
         return tuple(seen)
 
 
-def _observed(
-    point: Point, rules: Sequence[GuardRule], gate: syntax.Expr | None
-) -> tuple[tuple[str, FactRef | None], ...]:
-    """The facts that rules read, by name, and the windows (with no reference); the symbol, also where none reads it."""
-    seen: dict[str, FactRef | None] = {}
+def bits(mask: int) -> Iterator[int]:
+    """The numbers of the bits that are set, in order."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _holds(scope: syntax.Expr, lookup: ViewLookup) -> bool:
+    try:
+        return bool(evaluate(scope, lookup))
+    except EvaluationError:
+        return False
+
+
+Observed = FactRef | CollectionRef | Type
+
+
+def _observed(point: Point, rules: Sequence[GuardRule], gate: syntax.Expr | None) -> tuple[tuple[str, Observed], ...]:
+    """What rules read, by name: facts, collections and windows; the symbol, also where none reads it."""
+    seen: dict[str, Observed] = {}
     subject = facts_at(point).get(f"{point.value}.symbol")
     if subject is not None and isinstance(subject.ref, FactRef):
         seen[subject.name] = subject.ref
-    for root in [e for rule in rules for e in (rule.require, rule.when) if e is not None] + [e for e in (gate,) if e]:
+    for root in [e for rule in rules for e in rule.expressions] + [e for e in (gate,) if e]:
         for node in observed(root):
-            if isinstance(node, syntax.Window) and node.slot is not None:
-                seen[node.slot] = None
+            if isinstance(node, syntax.Window) and node.slot is not None and node.type is not None:
+                seen[node.slot] = node.type
+            elif isinstance(node, syntax.Quantified) and node.ref is not None:
+                seen[node.collection] = node.ref
             elif isinstance(node, syntax.Name) and isinstance(node.ref, FactRef):
                 seen[node.path] = node.ref
     return tuple(sorted(seen.items(), key=lambda pair: pair[0]))
 
 
 def observed(expr: syntax.Expr) -> list[syntax.Expr]:
-    """The facts and windows that an expression reads, definitions opened."""
-    found: list[syntax.Expr] = []
-    for node in syntax.walk(expr):
-        if isinstance(node, syntax.Window) or (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef)):
-            found.append(node)
-        elif isinstance(node, syntax.Name) and isinstance(node.ref, DerivedRef):
-            found.extend(observed(node.ref.definition))
-    return found
+    """The facts, windows and collections that an expression reads, definitions opened."""
+    return [
+        node
+        for node in opened(expr)
+        if isinstance(node, syntax.Window | syntax.Quantified)
+        or (isinstance(node, syntax.Name) and isinstance(node.ref, FactRef))
+    ]
 
 
 def limits_read(expr: syntax.Expr) -> set[str]:
     """The names of the limits that an expression reads."""
     return {
         node.path.split(".")[1]
-        for node in syntax.walk(expr)
+        for node in opened(expr)
         if isinstance(node, syntax.Name) and isinstance(node.ref, ConstantRef) and node.path.startswith("limits.")
     }
 

@@ -15,6 +15,7 @@ from mqk.dsl.syntax import Value
 from mqk.dsl.types import COUNT
 from mqk.dsl.windows import window_attribute
 from mqk.guards.values import well_typed
+from mqk.quantity import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ViewLookup:
         return getattr(self.views[view], attribute.replace(".", "_"), MISSING)
 
     def fact(self, ref: FactRef) -> Value:
-        """The fact's value. Raises EvaluationError when it is missing or not of its type."""
+        """The fact's value. Raises EvaluationError when it is missing, stale or not of its type."""
         if ref.name in self.problems:
             raise EvaluationError(Fault.INVALID, ref.name, self.problems[ref.name])
         value = self.raw(ref.name)
@@ -38,7 +39,18 @@ class ViewLookup:
             raise EvaluationError(Fault.MISSING, ref.name)
         if not well_typed(value, ref.type):
             raise EvaluationError(Fault.INVALID, ref.name, f"held as {type(value).__name__}, must be {ref.type}")
+        if ref.max_age is not None:
+            age = self.age(ref.name)
+            if age > ref.max_age:
+                detail = f"{format_duration(age)} old, at most {format_duration(ref.max_age)}"
+                raise EvaluationError(Fault.STALE, ref.name, detail)
         return value  # type: ignore[return-value] # well_typed has just said so
+
+    def age(self, name: str) -> int:
+        """How old a fact is, in microseconds; zero when nobody says."""
+        view, _, attribute = name.partition(".")
+        ages: Mapping[str, int] = getattr(self.views[view], "ages", {})
+        return ages.get(attribute.replace(".", "_"), 0)
 
     def present(self, ref: FactRef) -> bool:
         """Whether the fact was given, usable or not: an unusable fact is an error where it is used, never absent."""

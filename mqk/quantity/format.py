@@ -92,7 +92,7 @@ def format_span(span: SessionSpan) -> str:
 
 def format_rate(rate: Rate) -> str:
     """Write a rate: `5 per 5m`."""
-    return f"{rate.count:_} per {format_duration(rate.window.micros)}"
+    return f"{rate.count:_} per {rate.window}"
 
 
 def format_time(micros: int) -> str:

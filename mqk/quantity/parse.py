@@ -214,7 +214,7 @@ def parse_span(text: str) -> SessionSpan:
 
 
 def parse_rate(text: str) -> Rate:
-    """Read a rate such as `5 per 300s`: a whole number above zero, ` per `, and a duration longer than zero.
+    """Read a rate such as `5 per 300s` or `100 per 1 sessions`: a whole number above zero, ` per `, and how long.
 
     Raises QuantityError "syntax" without ` per `, "range" for zero, and what parse_duration raises for the window.
     """
@@ -225,4 +225,6 @@ def parse_rate(text: str) -> Rate:
     number, _, unit = _split(count, "the count of a rate")
     if unit:
         raise QuantityError("unit", f"`{count}` has a unit", f"write `{number} per {window}`")
-    return Rate(_scaled(number, 0, "the count of a rate"), parse_duration(window))
+    spans = ("session", "sessions", "business_day", "business_days")
+    length = parse_span(window) if window.split(" ")[-1] in spans else parse_duration(window)
+    return Rate(_scaled(number, 0, "the count of a rate"), length)

@@ -324,16 +324,19 @@ class SessionSpan(_Exact):
 
 @dataclass(frozen=True, slots=True)
 class Rate(_Exact):
-    """At most `count` (one or more) within any `window` (longer than zero). Only rates of one window have an order."""
+    """At most `count` (one or more) within any `window` (longer than zero). Only rates of one window have an order.
+
+    The window is a duration, or a number of sessions or business days.
+    """
 
     count: int
-    window: Duration
+    window: Duration | SessionSpan
 
     def __post_init__(self) -> None:
         _not_negative(self.count, "the count of a rate")
         if self.count == 0:
             raise QuantityError("range", "the count of a rate must be above zero")
-        if self.window.micros == 0:
+        if (self.window.micros if isinstance(self.window, Duration) else self.window.count) == 0:
             raise QuantityError("range", "the window of a rate must be longer than zero")
 
     def _magnitude(self) -> int:
