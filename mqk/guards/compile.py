@@ -6,7 +6,7 @@ What does not: the guards themselves (guard.py, machine.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -14,12 +14,14 @@ from mqk.dsl import DslError, check_expression, parse_expression, syntax
 from mqk.dsl import types as t
 from mqk.dsl.reading import MAX_COST, cost, opened
 from mqk.dsl.windows import window_length
+from mqk.guards.catalogue import facts_at
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.guard import Guard, GuardRule, Waiver, WindowSpec, limits_read
 from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
 from mqk.guards.names import Names
 from mqk.guards.points import Enforcement, Point
+from mqk.guards.supply import unsupplied
 from mqk.policy import (
     Bundle,
     Diagnostic,
@@ -121,6 +123,7 @@ class _Compiler:
         environment = PolicyEnvironment.of(self._bundle, point, self.names)
         sources = [rule for rule in self._bundle.rules if rule.at == point.value]
         rules = [rule for source in sources if (rule := self._rule(source, point, environment)) is not None]
+        self.diagnostics += self.names.judged_tables(point, environment)
         limits: dict[str, Layer] = {name: limit.chain[-1] for name, limit in self._bundle.limits.items()}
         return Guard(point, self._bundle.engine, self._bundle.sha256, rules, self._gate(point, environment), limits)
 
@@ -154,7 +157,17 @@ class _Compiler:
             symbols=symbols_of(when, INDEXED[point]) if point in INDEXED else None,
             waivers=tuple(waivers),
         )
+        self._refuse_unsupplied(when, rule.expressions, point, source.require)
         return replace(rule, cost=sum(cost(each) for each in rule.expressions))
+
+    def _refuse_unsupplied(
+        self, when: syntax.Expr | None, parts: Sequence[syntax.Expr], point: Point, text: Text
+    ) -> None:
+        for name in unsupplied(when, parts, point, self._bundle.mode):
+            modes = " and ".join(facts_at(point)[name].modes)
+            message = f"nobody supplies `{name}` in {self._bundle.mode}: it is known in {modes}"
+            help_ = f"ask for it with `present({name})`, or write `when: run.mode == ...`"
+            self.diagnostics.append(error("MQK-1407", message, text.span, help_))
 
     def expression(self, text: Text, environment: PolicyEnvironment) -> syntax.Expr | None:
         """The checked condition written in a policy; None when it was reported."""

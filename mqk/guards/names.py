@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from mqk.dsl import DerivedRef, DslError, Environment, Expr, Type, check_expression, parse_expression
 from mqk.dsl.parse import KEYWORDS
+from mqk.guards.catalogue import facts_at
 from mqk.guards.points import Point
 from mqk.guards.tables import Table, TableFault
 from mqk.policy import Bundle, Diagnostic, LetSource, Span, TableSource, Text, error, expression_fault
+from mqk.policy.tables import table_faults
 
 Fault = tuple[DslError, Text]
 
@@ -38,6 +40,7 @@ class Names:
         self._open: list[str] = []
         self._circular: set[str] = set()
         self._broken: set[str] = set()
+        self._judged: set[str] = set()
         self.diagnostics: list[Diagnostic] = [
             error(
                 "MQK-1310",
@@ -117,6 +120,16 @@ class Names:
             return DerivedRef(name, definition.type, definition)
         finally:
             self._open.pop()
+
+    def judged_tables(self, point: Point, environment: Environment) -> Iterator[Diagnostic]:
+        """Gaps, overlaps and dead rows of the tables used at a point, each table once."""
+        for name, table in self._tables.items():
+            used = any((point, f"tables.{name}.{column}") in self._known for column in table.columns)
+            if used and name not in self._judged:
+                inputs = table.inputs(environment, facts_at(point))
+                if inputs is not None:
+                    self._judged.add(name)
+                    yield from table_faults(table.source, inputs)
 
     def _circle(self, name: str) -> None:
         """Report a name that needs itself, once, where it is defined."""

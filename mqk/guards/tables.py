@@ -6,32 +6,35 @@ analysed before anything is bound. A gap that is met all the same is an error, a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 
 from mqk.dsl import ConstantRef, DslError, Environment, Expr, Type, check_expression, parse_expression, syntax
 from mqk.dsl import types as t
+from mqk.dsl.environment import FactRef
 from mqk.dsl.syntax import Value
+from mqk.guards.catalogue import Entry
 from mqk.guards.held import held
 from mqk.policy import TableRow, TableSource, Text
-from mqk.policy.nodes import Scalar
+from mqk.policy.cells import Cell, CellError, Part, parse_cell
+from mqk.policy.tables import Input
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
 
-_BOUNDS = {"below": "<", "at most": "<=", "above": ">", "at least": ">="}
-_BOUND = re.compile(r"(below|at most|above|at least)\s+(.+)", re.DOTALL)
 _FORMATS = {"word": "symbol"}
 # The types of columns whose values do not say it themselves.
 _COLUMNS = {"quantity": t.QUANTITY, "count": t.COUNT, "symbol": t.SYMBOL}
 
 
+Faults = list[tuple[DslError, Text]]
+
+
 class TableFault(Exception):
     """A table that is no expression at some point: every reason, each with the text it concerns."""
 
-    def __init__(self, faults: list[tuple[DslError, Text]]) -> None:
+    def __init__(self, faults: Faults) -> None:
         super().__init__(faults)
         self.faults = faults
 
@@ -45,7 +48,7 @@ class Table:
 
     def expression(self, column: str, environment: Environment) -> Expr:
         """The checked expression of a column. Raises TableFault when an input or a cell cannot be read there."""
-        faults: list[tuple[DslError, Text]] = []
+        faults: Faults = []
         inputs: dict[str, Expr] = {}
         for name, text in self.source.inputs:
             found = _read(text, environment, faults)
@@ -65,9 +68,27 @@ class Table:
             answers, otherwise = _of_one_list(answers, otherwise)
         return self._put_together(rows, answers, otherwise)
 
-    def _value(
-        self, row: TableRow, column: str, environment: Environment, faults: list[tuple[DslError, Text]]
-    ) -> Expr | None:
+    def inputs(self, environment: Environment, known: Mapping[str, Entry]) -> Mapping[str, Input] | None:
+        """What the inputs hold, for judging whether the rows leave gaps; None where they cannot be read."""
+        found: dict[str, Input] = {}
+        for name, text in self.source.inputs:
+            try:
+                checked = check_expression(parse_expression(text.text), environment, None)
+            except DslError:
+                return None
+            if checked.errors or checked.expr.type is None:
+                return None
+            # Facts are held in whole units; what is computed from them may lie between.
+            fact = checked.expr.ref if isinstance(checked.expr, syntax.Name) else None
+            whole = isinstance(fact, FactRef) and fact.type.kind is not t.Kind.RATIO
+            minimum = known[fact.name].minimum if isinstance(fact, FactRef) and fact.name in known else None
+            if isinstance(checked.expr, syntax.Window) and checked.expr.function == "count":
+                minimum, whole = 0, True
+            low = None if minimum is None else Fraction(minimum)
+            found[name] = Input(checked.expr.type, whole, low)
+        return found
+
+    def _value(self, row: TableRow, column: str, environment: Environment, faults: Faults) -> Expr | None:
         text = row.outputs.get(column)
         if text is None:
             place = Text("", row.span)
@@ -80,19 +101,16 @@ class Table:
         row: TableRow,
         inputs: dict[str, Expr],
         environment: Environment,
-        faults: list[tuple[DslError, Text]],
+        faults: Faults,
     ) -> Expr:
         conditions: list[Expr] = []
         for name, cell in row.cells.items():
-            if name not in inputs:
-                continue
-            if isinstance(cell, Text):
-                conditions += _cell(inputs[name], cell, environment, faults)
-            else:
-                members = [item for item in cell.items if isinstance(item, Scalar)]
-                text = f"[{', '.join(item.text for item in members)}]"
-                place = members[0] if members else Text("", cell.span)
-                conditions += _among(inputs[name], text, place, environment, faults, negated=False)
+            if name in inputs:
+                try:
+                    conditions += _cell(inputs[name], parse_cell(cell), environment, faults)
+                except CellError as fault:
+                    reason = DslError("syntax", fault.message, 0, 0, fault.help)
+                    faults.append((reason, Text("", fault.span)))
         return _all(conditions)
 
     def _put_together(self, rows: Sequence[Expr], answers: Sequence[Expr], otherwise: Expr | None) -> Expr:
@@ -171,7 +189,7 @@ def _worth(answer: Expr) -> int | Fraction:
     return value
 
 
-def _read(text: Text, environment: Environment, faults: list[tuple[DslError, Text]]) -> Expr | None:
+def _read(text: Text, environment: Environment, faults: Faults) -> Expr | None:
     """An input's expression as written; its types are checked here, and again wherever it is compared."""
     try:
         parsed = parse_expression(text.text)
@@ -183,86 +201,59 @@ def _read(text: Text, environment: Environment, faults: list[tuple[DslError, Tex
     return parsed
 
 
-def _cell(given: Expr, cell: Text, environment: Environment, faults: list[tuple[DslError, Text]]) -> list[Expr]:
+def _cell(given: Expr, cell: Cell, environment: Environment, faults: Faults) -> list[Expr]:
     """The conditions that a cell puts on an input; none when anything fits."""
-    text = " ".join(cell.text.split())
-    if text == "any":
-        return []
-    negated = text.startswith("not ")
-    wanted = text.removeprefix("not ")
-    if wanted.startswith("["):
-        return _among(given, wanted, cell, environment, faults, negated=negated)
-    if negated:
-        return _compared(given, "!=", wanted, cell, environment, faults)
-    bounds = [_BOUND.fullmatch(part) for part in re.split(r" and ", text)]
-    if not any(bounds):
-        return _compared(given, "==", text, cell, environment, faults)
+    if cell.members is not None:
+        return _among(given, cell, cell.members, environment, faults)
     found: list[Expr] = []
-    for bound, part in zip(bounds, re.split(r" and ", text), strict=True):
-        if bound is None:
-            help_ = "join two bounds, such as `at least 3 USD and below 50 USD`"
-            faults.append((DslError("syntax", f"`{part}` is no bound", 0, len(cell.text), help_), cell))
-        else:
-            found += _compared(given, _BOUNDS[bound[1]], bound[2], cell, environment, faults)
+    for bound, ops in ((cell.low, (">=", ">")), (cell.high, ("<=", "<"))):
+        value = None if bound is None else _part(bound.value, faults)
+        if bound is not None and value is not None:
+            compared = syntax.Compare(start=0, end=0, operands=(given, value), ops=(ops[not bound.included],))
+            found += _condition(compared, bound.value, environment, faults)
     return found
 
 
-def _compared(
-    given: Expr, op: str, text: str, cell: Text, environment: Environment, faults: list[tuple[DslError, Text]]
-) -> list[Expr]:
-    return _condition(
-        cell,
-        text,
-        lambda value: syntax.Compare(start=0, end=0, operands=(given, value), ops=(op,)),
-        environment,
-        faults,
-    )
+def _among(given: Expr, cell: Cell, members: Sequence[Part], environment: Environment, faults: Faults) -> list[Expr]:
+    """The condition that an input is one of some values, or none of them: words in a set, others one by one."""
+    values = [(part, value) for part in members if (value := _part(part, faults)) is not None]
+    if len(values) > 1 and all(isinstance(value, syntax.Symbol) for _, value in values):
+        items = tuple(value for _, value in values)
+        member = syntax.Member(
+            start=0, end=0, item=given, container=syntax.SetOf(start=0, end=0, items=items), negated=cell.negated
+        )
+        return _condition(member, members[0], environment, faults)
+    op = "!=" if cell.negated else "=="
+    each = [
+        condition
+        for part, value in values
+        for condition in _condition(
+            syntax.Compare(start=0, end=0, operands=(given, value), ops=(op,)), part, environment, faults
+        )
+    ]
+    if cell.negated or len(each) < 2:
+        return each
+    return [_any(each)]
 
 
-def _among(
-    given: Expr,
-    text: str,
-    cell: Text,
-    environment: Environment,
-    faults: list[tuple[DslError, Text]],
-    *,
-    negated: bool,
-) -> list[Expr]:
-    """Words are looked up in a set; other values are compared one by one."""
-
-    def condition(value: Expr) -> Expr:
-        if isinstance(value, syntax.SetOf) and not all(isinstance(item, syntax.Symbol) for item in value.items):
-            op = "!=" if negated else "=="
-            each = [syntax.Compare(start=0, end=0, operands=(given, item), ops=(op,)) for item in value.items]
-            joined = syntax.Connective(start=0, end=0, op="and" if negated else "or", operands=tuple(each))
-            return each[0] if len(each) == 1 else joined
-        return syntax.Member(start=0, end=0, item=given, container=value, negated=negated)
-
-    return _condition(cell, text, condition, environment, faults)
-
-
-def _condition(
-    cell: Text,
-    text: str,
-    make: Callable[[Expr], Expr],
-    environment: Environment,
-    faults: list[tuple[DslError, Text]],
-) -> list[Expr]:
-    """The checked condition that a value in a cell stands for; faults underline the whole cell."""
+def _part(part: Part, faults: Faults) -> Expr | None:
     try:
-        value = parse_expression(text)
+        return parse_expression(part.text)
     except DslError as fault:
-        faults.append((DslError(fault.code, fault.message, 0, len(cell.text), fault.help), cell))
-        return []
-    checked = check_expression(make(value), environment, t.BOOL)
-    found = checked.errors
-    if found:
-        faults += [(DslError(each.code, each.message, 0, len(cell.text), each.help), cell) for each in found]
-        return []
-    return [checked.expr]
+        faults.append((fault, Text(part.text, part.span)))
+        return None
 
 
-def _output(text: Text, column: str, environment: Environment, faults: list[tuple[DslError, Text]]) -> Expr | None:
+def _condition(condition: Expr, part: Part, environment: Environment, faults: Faults) -> list[Expr]:
+    """The condition once checked; faults underline the value that makes it."""
+    checked = check_expression(condition, environment, t.BOOL)
+    for each in checked.errors:
+        fault = DslError(each.code, each.message, 0, len(part.text), each.help)
+        faults.append((fault, Text(part.text, part.span)))
+    return [] if checked.errors else [checked.expr]
+
+
+def _output(text: Text, column: str, environment: Environment, faults: Faults) -> Expr | None:
     """A value of an output column: written out, or a limit."""
     written = " ".join(text.text.split())
     if written.startswith("limits."):

@@ -79,6 +79,28 @@ def test_a_name_stands_for_its_expression_also_in_other_names(tmp_path: Path) ->
         ),
         (BANDS + rule("order", "order.qty >= 1", "deny"), "MQK-1406", "the table `band`"),
         (
+            BANDS.replace("at least 50 USD", "above 50 USD") + rule("order", "tables.band.open", "deny"),
+            "MQK-1229",
+            "no row of `band` fits `price: 50 USD",
+        ),
+        (
+            BANDS.replace("at least 3 USD and below 50 USD, side: BUY", "below 50 USD, side: BUY")
+            + rule("order", "tables.band.open", "deny"),
+            "MQK-1230",
+            "rows 1 and 2 of `band` both fit",
+        ),
+        (
+            BANDS.replace("at least 50 USD", "at least 50") + rule("order", "tables.band.open", "deny"),
+            "MQK-1304",
+            "money (USD) cannot be compared with a number",
+        ),
+        (rule("bar", "bar.received > bar.end", "reject"), "MQK-1407", "nobody supplies `bar.received` in PAPER"),
+        (
+            rule("bar", "bar.received > bar.end", "reject", when="run.mode != LIVE"),
+            "MQK-1407",
+            "it is known in LIVE",
+        ),
+        (
             rule("account", "some p in positions satisfies some q in positions satisfies p.qty == q.qty", "halt"),
             "MQK-1307",
             "steps at worst",
@@ -90,6 +112,18 @@ def test_a_name_without_meaning_is_refused_once(tmp_path: Path, extra: str, code
     assert len(faults) == 1, faults
     assert faults[0][0] == code
     assert said in faults[0][1]
+
+
+@pytest.mark.parametrize(
+    ("require", "when"),
+    [
+        ("bar.received > bar.end", "run.mode == LIVE"),
+        ("bar.received > bar.end", "bar.complete and run.mode in [LIVE, BACKTEST]"),
+        ("not present(bar.received) or bar.received > bar.end", "bar.complete"),
+    ],
+)
+def test_a_fact_of_another_mode_may_be_read_where_it_is_known(tmp_path: Path, require: str, when: str) -> None:
+    assert compiled(tmp_path, rule("bar", require, "reject", when=when)).bar.rules
 
 
 @pytest.mark.parametrize(
