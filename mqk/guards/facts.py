@@ -49,10 +49,7 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     `lenient` skips facts of other points, as in an engine's baseline. Raises FactsError for unknown names and for
     derived facts, which are computed and never given.
     """
-    # A collection that is not given is missing, which is not the same as empty.
-    views: dict[str, object] = {
-        name: MISSING if issubclass(view, Elements) else view() for name, view in VIEWS[point].items()
-    }
+    views = {name: view() for name, view in VIEWS[point].items()}
     slots = {spec.slot for spec in guards.windows} if "windows" in views else set()
     problems: dict[str, str] = {}
     unusable: list[str] = []

@@ -207,7 +207,7 @@ def test_what_is_said_of_positions_names_the_one_that_settles_it(tmp_path: Path)
     assert finding.message == "`p.exposure` is 60_000 USD, must be at most 30_000 USD (`30% of account.equity`) for IBM"
     moment = read_facts(dict(decision.facts), found, Point.ACCOUNT)
     assert found.account.decide(moment.views, moment.problems) == decision
-    missing = decide(found, Point.ACCOUNT, {"account.equity": "100_000 USD"})
+    missing = found.account.decide(read_facts({"account.equity": "100_000 USD"}, found, Point.ACCOUNT).views)
     (finding,) = [each for each in missing.findings if each.rule == "X-01"]
     assert finding.message == "`positions` is missing"
     partly = decide(found, Point.ACCOUNT, {"account.equity": "1 USD", "positions": [{"symbol": "SPY", "qty": 1}]})
