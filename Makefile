@@ -7,7 +7,7 @@ ENV := .venv/.project-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint format lock clean
+.PHONY: help demo test fuzz bench lint format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -17,6 +17,9 @@ demo: $(ENV)  ## policies stopping orders on real data, in a backtest and in a p
 
 test: $(ENV)  ## the whole test suite
 	$(BIN)/pytest -n 2
+
+fuzz: $(ENV)  ## interpreter, generated Python and solver on a million generated policies and facts
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: $(ENV)  ## generated guards against hand-written ones and other engines; bars per second
 	$(BIN)/python -m tests.bench
