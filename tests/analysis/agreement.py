@@ -29,6 +29,7 @@ class Reading:
         self.expr = expr
         self.encoder = Encoder(exact=True, slots=SLOTS)
         self.encoded = self.encoder.encode(expr)
+        self._axioms: Any = None
 
     def at(self, moment: Lookup) -> Value | None:
         """What the expression is worth at a moment; None when it is not defined."""
@@ -37,11 +38,13 @@ class Reading:
         for unknown in self.encoder.unknowns.values():
             if unknown.usable.get_id() not in known:
                 facts += self._facts(unknown, moment)
-        for axiom in self.encoder.axioms():
-            assert _truth(_ground(axiom, facts)), f"{axiom} does not hold"
-        if not _truth(_ground(self.encoded.defined, facts)):
+        known_now = _Facts(facts)
+        if self._axioms is None:
+            self._axioms = z3.And(*self.encoder.axioms())
+        assert _truth(known_now.ground(self._axioms)), f"{self._axioms} does not hold"
+        if not _truth(known_now.ground(self.encoded.defined)):
             return None
-        return self._value(self.encoded.value, facts)
+        return self._value(self.encoded.value, known_now)
 
     def _elements(self, moment: Lookup) -> list[tuple[Any, Any]]:
         """Collections: which elements are there, and their fields."""
@@ -67,23 +70,23 @@ class Reading:
                     pairs += self._held(unknown, value, here and moment.has(elements[number], ref))
         return pairs
 
-    def _value(self, held: Any, facts: list[tuple[Any, Any]]) -> Value:
+    def _value(self, held: Any, facts: _Facts) -> Value:
         match held:
             case Ratio(over=over, under=under):
                 return self._sum(over, facts) / self._sum(under, facts)
             case Members(words=words):
-                kept = {_ground(word, facts).as_long() for word, holds in words if _truth(_ground(holds, facts))}
+                kept = {facts.ground(word).as_long() for word, holds in words if _truth(facts.ground(holds))}
                 return frozenset(word for word, number in self.encoder.words.items() if number in kept)
             case _:
-                ground = _ground(held, facts)
+                ground = facts.ground(held)
                 if z3.is_bool(ground):
                     return _truth(ground)
                 return next(word for word, number in self.encoder.words.items() if number == ground.as_long())
 
-    def _sum(self, number: Sum, facts: list[tuple[Any, Any]]) -> Fraction:
+    def _sum(self, number: Sum, facts: _Facts) -> Fraction:
         total = Fraction(0)
         for factors, part in number.parts:
-            values = [_exact(_ground(self.encoder.algebra.unknowns[factor], facts)) for factor in factors]
+            values = [_exact(facts.ground(self.encoder.algebra.unknowns[factor])) for factor in factors]
             total += prod(values, start=part)
         return total
 
@@ -139,8 +142,23 @@ def smt_agrees(expr: Expr, moment: Lookup, reading: Reading | None = None) -> bo
     return type(found) is type(expected) and found == expected if isinstance(expected, bool) else found == expected
 
 
-def _ground(term: Any, facts: list[tuple[Any, Any]]) -> Any:
-    return z3.simplify(z3.substitute(term, *facts))
+class _Facts:
+    """The values of all unknowns at one moment, in the form in which the solver's library takes them.
+
+    `z3.substitute` looks at every pair anew for every term; over millions of terms that is most of the time.
+    """
+
+    def __init__(self, pairs: list[tuple[Any, Any]]) -> None:
+        self._pairs = pairs  # keeps the terms alive
+        self._number = len(pairs)
+        self._unknowns = (z3.Ast * len(pairs))(*(unknown.as_ast() for unknown, _ in pairs))
+        self._values = (z3.Ast * len(pairs))(*(value.as_ast() for _, value in pairs))
+
+    def ground(self, term: Any) -> Any:
+        """The term with every unknown replaced, simplified."""
+        ctx = term.ctx
+        found = z3.Z3_substitute(ctx.ref(), term.as_ast(), self._number, self._unknowns, self._values)
+        return z3.simplify(z3.z3._to_expr_ref(found, ctx))
 
 
 def _truth(term: Any) -> bool:

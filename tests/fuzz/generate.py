@@ -64,13 +64,11 @@ class Writer:
         return self._leaf_condition()
 
     def _leaf_condition(self) -> str:
-        choices = ["a.flag", "a.perhaps", "limits.open", "d.rising", "true", "false"]
+        choices = ["a.flag", "a.perhaps", "limits.open", "d.rising", "d.crowded", "true", "false"]
         choices += [f"present({name})" for name in ("a.maybe", "a.perhaps", "b.alias", "b.shares")]
         choices += ["b.side == BUY", "b.side != SELL", "b.symbol == SPY", "b.alias != b.symbol"]
         if self._element is not None:
-            choices.append("p.side == b.side")
-            if self._element == "holdings":
-                choices += ["present(p.frozen)", "p.frozen", "p.symbol == b.symbol"]
+            choices += ["p.qty != 0", *self._of_element()]
         return self._random.choice(choices)
 
     def _comparison(self, depth: int) -> str:
@@ -93,6 +91,14 @@ class Writer:
         self._element = None
         return f"({self._random.choice(['some', 'every'])} p in {collection} satisfies {body})"
 
+    def _of_element(self) -> list[str]:
+        """Conditions on fields that not every collection has."""
+        assert self._element is not None
+        fields = COLLECTIONS[self._element].fields
+        found = {"side": "p.side == b.side", "frozen": "p.frozen", "symbol": "p.symbol == b.symbol"}
+        held = [text for field, text in found.items() if field in fields]
+        return [*held, "present(p.frozen)"] if "frozen" in fields else held
+
     def _open(self, *collections: str) -> str:
         """Enter a collection, whose elements may then be spoken of as `p`."""
         collection = self._random.choice(collections or tuple(COLLECTIONS))
@@ -101,7 +107,7 @@ class Writer:
 
     def _spoken(self, depth: int) -> str:
         """A condition that says something of the element, as every one over a collection must."""
-        leaves = ["p.side == b.side", "p.qty > 0", "p.qty <= a.qty"]
+        leaves = ["p.qty > 0", "p.qty <= a.qty", *self._of_element()]
         first, second = self._random.choice(leaves), self._random.choice(leaves)
         if self._random.random() < 0.4:
             return f"({first} {self._random.choice(['and', 'or'])} {second})"
@@ -146,7 +152,8 @@ class Writer:
 
     def money(self, depth: int) -> str:
         """Money."""
-        leaves = ["a.money", "a.price", "a.maybe", "limits.floor", "d.value", "3 USD", "0 USD", "0.000001 USD"]
+        leaves = ["a.money", "a.price", "a.maybe", "limits.floor", "d.value", "d.held"]
+        leaves += ["3 USD", "0 USD", "0.000001 USD", "total(orders within 5 business_days)"]
         if self._element == "holdings":
             leaves += ["p.value", "p.cost"]
         found = self._amount(self.money, leaves, depth)
@@ -169,7 +176,7 @@ class Writer:
 
     def _counted(self, depth: int) -> str:
         """A count of elements, or of events that nothing else counts, against a number."""
-        counted = "count(cancels within 60s)"
+        counted = self._random.choice(["count(cancels within 60s)", "count(cancels within 2 sessions)"])
         if self._element is None and self._random.random() < 0.7:
             collection = self._open()
             counted = f"(count of p in {collection} where {self._spoken(depth)})"
@@ -212,7 +219,8 @@ def moment(random_: random.Random, holes: float = 0.08) -> Moment:
             values[name] = _value(random_, ref.type)
     for slot in SLOTS:
         if random_.random() >= holes:
-            values[slot] = random_.randint(0, 6)
+            total = slot.startswith("total(")
+            values[slot] = random_.randint(-3, 6) * 1_000_000 if total else random_.randint(0, 6)
     collections: dict[str, list[SimpleNamespace]] = {}
     for name, collection in COLLECTIONS.items():
         if random_.random() >= holes:
