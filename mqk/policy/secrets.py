@@ -33,6 +33,7 @@ _SHAPES: Final = tuple(
         r"\b(?P<it>glpat-[A-Za-z0-9_-]{16,})",
         r"\b(?P<it>xox[abeoprs]-[A-Za-z0-9-]{10,})",
         r"\b(?P<it>[sr]k_(?:live|test)_[A-Za-z0-9]{10,})",
+        r"(?<![\w-])(?P<it>sk-[A-Za-z0-9_-]{16,})",
         r"\b(?P<it>AIza[A-Za-z0-9_-]{30,})",
         r"\b(?P<it>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)",
         r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<it>[^@\s/]+)@",
@@ -42,10 +43,13 @@ _SHAPES: Final = tuple(
 # A key that says what its value is, whatever the value looks like.
 _NAMED: Final = re.compile(
     r"""(?mix) (?: ^ | [{,] ) [ \t]* (?: - [ \t]+ )? ["']? [\w-]*
-    (?: secret | passw(?:or)?d | passphrase | (?:api|private|access)_?key | credentials? | (?:auth|access|api)_?token )
+    (?: secret | passw(?:or)?d | passphrase | (?:api|private|access)_?key | credentials? | token )
     \w* ["']? [ \t]* : [ \t]+ (?P<it> "[^"\n]+" | '[^'\n]+' | [^\s,}\]#"'{\[][^\n,}\]#]* )"""
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{40}")
+# Where capitals and small letters meet.
+_CASES: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[a-z])")
 
 
 def load_without_secrets(data: bytes, file: str) -> Loaded:
@@ -94,7 +98,10 @@ def _within(place: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 def _random(token: str) -> bool:
     """Whether a word looks drawn by lot: letters and digits mixed, as no name of anything in a policy is."""
     longest = max(re.split(r"[^A-Za-z0-9]", token), key=len)
-    return _mixed(longest, 16, 3.0) or (_mixed(token, 32, 4.0) and not re.search(r"[a-z]{5}", token))
+    if _mixed(longest, 16, 3.0) or (_mixed(token, 32, 4.0) and not re.search(r"[a-z]{5}", token)):
+        return True
+    # Forty characters of base 64 are what a key of many services is, and may be short of digits.
+    return _BASE64.fullmatch(token) is not None and len(_CASES.findall(token)) >= 6
 
 
 def _mixed(word: str, length: int, entropy: float) -> bool:

@@ -12,7 +12,14 @@ from typing import Final
 
 import pytest
 
-from mqk.policy import Bundle, effective_bundle, load_policies, shipped_policies_dir
+from mqk.policy import (
+    Bundle,
+    effective_bundle,
+    load_policies,
+    render_json,
+    render_text,
+    shipped_policies_dir,
+)
 from tests.acceptance.worlds import copied, problems
 
 MAIN: Final = "engines/main.yaml"
@@ -109,6 +116,33 @@ def test_sec_8_a_bundle_holds_names_of_variables_and_never_what_is_in_them(
     bundle = main(tmp_path)
     assert bundle.keys == {"api_key": "MAIN_ALPACA_KEY"}
     assert "what is in it" not in repr(bundle.to_mapping()) + bundle.canonical_bytes.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        pytest.param("broker: {{id: paper, account: {}}}", "sk-proj-abcdefghijklmnopqrstuv", id="CFG-7"),
+        pytest.param("# {}", "sk-abc123def456ghi789", id="CFG-7, in a comment"),
+        pytest.param("broker: {{id: {}}}", "AKIAIOSFODNN7EXAMPLE", id="CFG-9"),
+        pytest.param("{}: 1", "AKIAIOSFODNN7EXAMPLE", id="CFG-9, as a key"),
+        pytest.param("# {}", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", id="CFG-9, the other half"),
+        pytest.param(
+            "note: |\n  -----BEGIN RSA PRIVATE KEY-----\n  {}\n  -----END RSA PRIVATE KEY-----",
+            "MIIEowIBAAKCAQEA",
+            id="CFG-10",
+        ),
+        pytest.param("extra: [one, [{}]]", "AKIAIOSFODNN7EXAMPLE", id="CFG-11"),
+        pytest.param("keys: {{api_key: {}}}", "hunter2", id="a value where a name belongs"),
+        pytest.param("broker: {{id: paper, token: {}}}", "hunter2", id="a key that says so"),
+    ],
+)
+def test_a_secret_is_refused_and_never_repeated(tmp_path: Path, text: str, secret: str) -> None:
+    file = copied(tmp_path) / MAIN
+    file.write_text(f"{file.read_text('utf-8')}\n{text.format(secret)}\n", "utf-8")
+    policies = load_policies([tmp_path])
+    assert "MQK-1120" in {each.code for each in policies.diagnostics}
+    told = render_text(policies.diagnostics, policies.sources) + str(render_json(policies.diagnostics))
+    assert secret not in told + repr(policies)
 
 
 def test_sec_6_a_mode_that_does_not_exist_is_refused(tmp_path: Path) -> None:
