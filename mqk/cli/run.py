@@ -24,7 +24,7 @@ from mqk.cli.options import (
     Format,
     FormatOption,
     PoliciesOption,
-    today,
+    day,
 )
 from mqk.cli.output import print_json, say, table
 from mqk.quantity import QuantityError, format_duration, format_instant, parse_duration
@@ -207,7 +207,8 @@ def _bound(run_id: UUID, policies: Path | None, data_dir: Path) -> tuple[str, Bo
     """The database, and the policies that a run of it was begun with."""
     url = existing_url(data_dir)
     (run,) = run_status(url, run_id=run_id)
-    bound = bind(policies, run.engine, as_of=today())
+    # What was in force when it began still binds it, whatever the day is now.
+    bound = bind(policies, run.engine, as_of=day(format_instant(run.created_at)[:10]))
     if run.bundle != bound.bundle.sha256:
         found = f"run `{run_id}` is bound to policies {run.bundle[:12]}, not {bound.bundle.sha256[:12]}"
         raise Failure(found, "give the policies it was begun with by `--policies`")

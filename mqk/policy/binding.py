@@ -106,6 +106,11 @@ class Binding:
                 help_ = "remove it, or add it to the engine's part"
                 self.found.append(error("MQK-1226", message, symbol.span, help_, notes=notes))
 
+    def stresses(self, ruling: Sequence[Document]) -> tuple[str, ...]:
+        """The overlays under which a candidate for promotion is run as well."""
+        names = (each.text for document in ruling for each in document.node.scalars("stress"))
+        return tuple(dict.fromkeys(names))
+
     def broker(self) -> BrokerSource | None:
         """Who carries the engine's orders out, when it says so."""
         node = self.engine.node.mapping("broker")

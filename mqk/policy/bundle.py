@@ -130,6 +130,7 @@ class Bundle:
     loosened: tuple[LoosenSource, ...] = ()
     mandatory: Mapping[str, Layer] = field(default_factory=dict)
     allocation: AllocationSource | None = None
+    stresses: tuple[str, ...] = ()
     broker: BrokerSource | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[Stage, ...] = field(default=(), repr=False)

@@ -43,6 +43,7 @@ def canonical_bytes(bundle: Bundle) -> bytes:
         "lifecycles": {name: _lifecycle(machine) for name, machine in bundle.lifecycles.items()},
         "execution": _execution(bundle.execution),
         "schedule": _schedule(bundle.schedule),
+        "stresses": [*sorted(bundle.stresses)],
         "broker": None if bundle.broker is None else {"id": bundle.broker.id, "account": bundle.broker.account},
         "baseline": {name: _fact(text) for name, text in bundle.baseline.items()},
     }

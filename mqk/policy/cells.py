@@ -14,7 +14,8 @@ from mqk.policy.nodes import Scalar, Sequence, Text
 
 _BOUND: Final = re.compile(r"(below|at most|above|at least)\s+(\S.*)", re.DOTALL)
 _AND: Final = re.compile(r"\s+and\s+")
-_HELP: Final = (
+# The forms there are, for messages.
+CELLS: Final = (
     "write a value, a set, `any`, `not V`, `below V`, `at most V`, `above V`, `at least V`, or two bounds with `and`"
 )
 
@@ -86,7 +87,7 @@ def _negated(cell: Text, text: str, start: int) -> Cell:
     body = text[3:].strip()
     at = start + text.index(body, 3) if body else start
     if not body or _BOUND.match(body):
-        raise CellError(f"`{text}` does not say what not" if not body else f"`{text}` is no cell", _HELP, cell.span)
+        raise CellError(f"`{text}` does not say what not" if not body else f"`{text}` is no cell", CELLS, cell.span)
     if not body.startswith("["):
         return Cell((_part(cell, body, at),), negated=True)
     if not body.endswith("]") or not body[1:-1].strip():
@@ -109,7 +110,7 @@ def _range(cell: Text, text: str, start: int) -> Cell:
         at = offset + len(piece)
         match = _BOUND.fullmatch(piece)
         if match is None:
-            raise CellError(f"`{piece}` is no bound", _HELP, cell.part(start + offset, start + at))
+            raise CellError(f"`{piece}` is no bound", CELLS, cell.part(start + offset, start + at))
         word, value = match[1], match[2]
         bound = Bound(_part(cell, value, start + offset + match.start(2)), word in ("at most", "at least"))
         if word in ("below", "at most"):

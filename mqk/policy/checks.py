@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from mqk.policy.columns import check_tables
 from mqk.policy.dates import check_period, check_versions, read_period
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
-from mqk.policy.governance import check_claims, check_keys, check_loosenings, check_waiver
+from mqk.policy.governance import check_claims, check_keys, check_loosenings, check_once, check_waiver
 from mqk.policy.nodes import Mapping, Scalar
 from mqk.policy.schemas import RULING, schema_set
 from mqk.policy.suggest import closest, did_you_mean
@@ -22,7 +22,7 @@ def check_document(root: Mapping, kind: str) -> list[Diagnostic]:
     """Every fault of a document that a schema cannot express."""
     checks: tuple[Callable[[Mapping], Iterable[Diagnostic]], ...] = (check_period, _limit_names, _rules, _strategies)
     if kind == "lifecycle":
-        checks += (_initial_state, _known_states, _distinct_transitions)
+        checks += (_initial_state, _known_states, _distinct_transitions, _invariants)
     elif kind == "waiver":
         checks += (check_waiver,)
     elif kind == "engine":
@@ -107,6 +107,18 @@ def _known_states(root: Mapping) -> Iterator[Diagnostic]:
                 # What is not even written like a state is the schema's to refuse.
                 if state.text in known or (key == "from" and state.text == "any") or not state.text.isupper():
                     continue
+                help_ = did_you_mean(state.text, known) or f"the states are {listed(known, 'and')}"
+                yield error("MQK-1213", f"{quoted(state.text)} is not a state of this machine", state.span, help_)
+
+
+def _invariants(root: Mapping) -> Iterator[Diagnostic]:
+    """Invariants with one id, and states in them that the machine does not have."""
+    yield from check_once(root, "invariants", "invariant")
+    known = list(root.mapping("states").entries)
+    for invariant in root.mappings("invariants"):
+        for key in ("never_reach", "since"):
+            state = invariant.mapping("claim").scalar(key)
+            if state is not None and known and state.text not in known and state.text.isupper():
                 help_ = did_you_mean(state.text, known) or f"the states are {listed(known, 'and')}"
                 yield error("MQK-1213", f"{quoted(state.text)} is not a state of this machine", state.span, help_)
 

@@ -5,26 +5,26 @@ Whether the rows leave gaps is tables.py, once the types of the inputs are known
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from mqk.policy.cells import CellError, parse_cell
+from mqk.policy.cells import CELLS, CellError, parse_cell
 from mqk.policy.codes import QUANTITY_CODES
 from mqk.policy.diagnostics import Diagnostic, Span, error, listed, quoted
+from mqk.policy.governance import check_once
 from mqk.policy.nodes import Mapping, Scalar, Sequence
 from mqk.policy.suggest import did_you_mean
 from mqk.policy.values import read_any, read_value
 from mqk.quantity import QuantityError
 
+# A limit may stand for a value: whether there is one of that name is seen where the table is compiled.
+_LIMIT = re.compile(r"limits\.[a-z][a-z0-9_]*")
+
 
 def check_tables(root: Mapping) -> Iterator[Diagnostic]:
     """Every fault of a table that its schema cannot express."""
-    seen: dict[str, Scalar] = {}
+    yield from check_once(root, "tables", "table")
     for table in root.mappings("tables"):
-        id_ = table.scalar("id")
-        if id_ is not None and seen.setdefault(id_.text, id_) is not id_:
-            notes = [("first written here", seen[id_.text].span)]
-            message = f"the table {quoted(id_.text)} is written twice"
-            yield error("MQK-1118", message, id_.span, "give one of them another id, or remove it", notes=notes)
         yield from _columns(table)
         inputs, outputs = table.mapping("input"), table.mapping("output")
         for row in table.mappings("rows"):
@@ -65,12 +65,13 @@ def _row(row: Mapping, inputs: Mapping, outputs: Mapping, span: Span | None = No
 
 def _value(value: object, kind: Scalar | None) -> Iterator[Diagnostic]:
     if isinstance(value, Sequence):
-        yield error("MQK-1104", "an output column takes a single value, found a list", value.span)
-    elif isinstance(value, Scalar) and not value.empty and kind is not None:
+        yield error("MQK-1104", "an output column takes a single value, found a list", value.span, "keep one of them")
+    elif isinstance(value, Scalar) and not value.empty and kind is not None and not _LIMIT.fullmatch(value.text):
         try:
             read_value(kind.text, value.text)
         except QuantityError as fault:
-            yield error(QUANTITY_CODES[fault.code], fault.message, value.span, fault.help)
+            help_ = fault.help or f"the column holds {listed([kind.text])} values"
+            yield error(QUANTITY_CODES[fault.code], fault.message, value.span, help_)
         except KeyError:
             return  # the schema has refused the type
 
@@ -84,7 +85,13 @@ def _cell(value: object) -> Iterator[Diagnostic]:
         yield error("MQK-1119", fault.message, fault.span, fault.help)
         return
     for part in cell.values:
+        if _LIMIT.fullmatch(part.text):
+            continue
         try:
             read_any(part.text)
         except QuantityError as fault:
-            yield error(QUANTITY_CODES[fault.code], fault.message, part.span, fault.help)
+            if cell.members is not None and isinstance(value, Scalar) and re.fullmatch(r"[a-z]+ .*", part.text):
+                # Words before a value: a bound that is written as none is.
+                yield error("MQK-1119", f"{quoted(part.text)} is no cell", part.span, CELLS)
+            else:
+                yield error(QUANTITY_CODES[fault.code], fault.message, part.span, fault.help)

@@ -81,6 +81,7 @@ def describe(bundle: Bundle) -> dict[str, object]:
         "claims": [_claim(each) for each in bundle.claims],
         "mandatory": {name: _layer(layer) for name, layer in bundle.mandatory.items()},
         "allocation": None if bundle.allocation is None else _allocation(bundle.allocation),
+        "stresses": list(bundle.stresses),
         "broker": None if bundle.broker is None else {"id": bundle.broker.id, "account": bundle.broker.account},
         "keys": dict(bundle.keys),
         "stages": [stage.document for stage in bundle.stages],

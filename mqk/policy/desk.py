@@ -148,7 +148,8 @@ def _waivers(versions: Versions) -> Iterator[Diagnostic]:
         for one, other in combinations(waivers, 2):
             if one.id != other.id and _scope(one) == _scope(other) and _engines(one) & _engines(other):
                 starts, ends = zip(*((each.period.start, each.period.end) for each in (one, other)), strict=True)
-                if None in starts or None in ends or max(filter(None, starts)) < min(filter(None, ends)):
+                dated = None not in starts and None not in ends
+                if dated and max(filter(None, starts)) < min(filter(None, ends)):
                     message = f"{quoted(other.id)} sets aside {quoted(rule_id)} while {quoted(one.id)} does so already"
                     notes = [("the other waiver", one.span)]
                     yield warning("MQK-1222", message, other.span, "keep one of them", notes=notes)

@@ -192,5 +192,6 @@ def _below(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
+            # Some systems tell no capitals from small letters, and a policy is not left out for its name.
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield Path(root, name)

@@ -6,6 +6,7 @@ What the texts mean once they are right is values.py.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Final
 
@@ -40,6 +41,7 @@ def format_checker() -> FormatChecker:
         checker.checks(name, raises=QuantityError)(_value_check(name))
     for name, pattern, what, help_ in _NAMES:
         checker.checks(name, raises=MalformedError)(_name_check(re.compile(pattern), what, help_))
+    checker.checks("person", raises=MalformedError)(_person)
     checker.checks("let-name", raises=MalformedError)(_let_name)
     checker.checks("expression", raises=DslError)(_expression)
     checker.checks("fact", raises=DslError)(_expression)
@@ -83,7 +85,19 @@ def _name_check(pattern: re.Pattern[str], what: str, help_: str) -> Callable[[ob
     return check
 
 
+_one_line = _name_check(re.compile(_NAMES[-1][1]), *_NAMES[-1][2:])
 _a_name = _name_check(re.compile(_NAMES[1][1]), *_NAMES[1][2:])
+
+
+def _person(text: object) -> bool:
+    """One line of text in one alphabet: a letter of another that looks the same would make a second person of one."""
+    if isinstance(text, str):
+        _one_line(text)
+        scripts = {unicodedata.name(char, "").partition(" ")[0] for char in text if char.isalpha()}
+        if len(scripts) > 1:
+            message = f"{quoted(text)} mixes letters of several alphabets"
+            raise MalformedError(message, "write the name in one alphabet")
+    return True
 
 
 def _let_name(text: object) -> bool:

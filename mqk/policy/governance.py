@@ -5,6 +5,7 @@ Whether what they name exists, and how engines share a desk, is desk.py.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cache
@@ -24,8 +25,12 @@ _SECTIONS: Final = {"limit": "limits", "let": "let", "rule": "rules", "table": "
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names mean one person: neither case nor white space makes somebody else of them."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    """Whether two names mean one person: neither case, spaces and dots nor another way to encode makes it two."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
 
 
 def check_loosenings(root: MappingNode) -> Iterator[Diagnostic]:
@@ -38,7 +43,8 @@ def check_loosenings(root: MappingNode) -> Iterator[Diagnostic]:
             message = f"{quoted(by.text)} owns the document, and cannot approve that it loosens anything"
             notes = [("the owner", owner.span)]
             yield error("MQK-1125", message, by.span, "have somebody else approve it", notes=notes)
-        for what in (each for each in (*_SECTIONS, "mandatory") if each in node.entries):
+        named = [each for each in (*_SECTIONS, "mandatory") if each in node.entries]
+        for what in named if len(named) == 1 else ():
             name = node.scalar(what)
             if name is None:
                 continue
@@ -75,8 +81,20 @@ def check_waiver(root: MappingNode) -> Iterator[Diagnostic]:
         yield error("MQK-1125", message, by.span, "have somebody else approve it", notes=notes)
 
 
+def check_once(root: MappingNode, key: str, what: str) -> Iterator[Diagnostic]:
+    """Two items of a list with one id."""
+    seen: dict[str, Scalar] = {}
+    for node in root.mappings(key):
+        id_ = node.scalar("id")
+        if id_ is not None and seen.setdefault(id_.text, id_) is not id_:
+            notes = [("first written here", seen[id_.text].span)]
+            message = f"the {what} {quoted(id_.text)} is written twice"
+            yield error("MQK-1118", message, id_.span, "give one of them another id, or remove it", notes=notes)
+
+
 def check_claims(root: MappingNode) -> Iterator[Diagnostic]:
     """A claim about an outcome that its point does not have, or a claim of an engine against itself."""
+    yield from check_once(root, "claims", "claim")
     for node in root.mappings("claims"):
         at = node.scalar("at")
         known = outcomes().get(at.text, ()) if at is not None else ()

@@ -12,6 +12,7 @@ from mqk.policy.dates import check_versions
 from mqk.policy.desk import check_desk
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.nodes import Scalar
+from mqk.policy.schemas import KINDS, schema_set
 from mqk.policy.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ def _one_id(same: Sequence[Document]) -> Iterator[Diagnostic]:
 
 def _references(document: Document, versions: Versions, unread: Collection[str]) -> Iterator[Diagnostic]:
     for name in document.node.scalars("extends"):
-        if name.text not in unread:
+        # What has no layers has been refused the key, and is not also blamed for where it leads.
+        if name.text not in unread and schema_set().at(document.kind, ("extends",)):
             yield from _reference(name, document, document.kind, versions)
+    yield from _stresses(document, versions, unread)
     uses = document.node.mapping("uses")
-    for kind in uses.entries:
+    for kind in (each for each in uses.entries if each in KINDS):
         for name in uses.scalars(kind):
             if name.text in unread:
                 continue
@@ -66,6 +69,18 @@ def _references(document: Document, versions: Versions, unread: Collection[str])
                     yield error(
                         "MQK-1212", message, name.span, "an overlay is laid over an engine by name, as a stress"
                     )
+
+
+def _stresses(document: Document, versions: Versions, unread: Collection[str]) -> Iterator[Diagnostic]:
+    """The stresses of a promotion: overlays, and nothing that would undo the costs beneath."""
+    for name in document.node.scalars("stress"):
+        if name.text in unread:
+            continue
+        yield from _reference(name, document, "execution", versions)
+        for used in versions.get(("execution", name.text), ())[-1:]:
+            if not _is_overlay(used):
+                help_ = "a stress is an execution document with `overlay: true`"
+                yield error("MQK-1212", f"{quoted(name.text)} is no overlay", name.span, help_)
 
 
 def _is_overlay(document: Document) -> bool:

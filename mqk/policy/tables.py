@@ -6,7 +6,7 @@ What a cell says is cells.py, the geometry boxes.py. The types of inputs come fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from mqk import quantity
 from mqk.dsl import types as t
 from mqk.policy import boxes
-from mqk.policy.cells import Cell, CellError, Part, parse_cell
+from mqk.policy.cells import Bound, Cell, CellError, Part, parse_cell
 from mqk.policy.diagnostics import Diagnostic, error
 from mqk.policy.sources import TableSource
 from mqk.quantity import QuantityError
@@ -66,6 +66,8 @@ _STEPS: Final[Mapping[t.Kind, Fraction]] = MappingProxyType(
     }
 )
 
+_NO_LIMITS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -87,13 +89,19 @@ class _Axis(Protocol):
     def shown(self, stretch: int) -> str: ...
 
 
-def table_faults(table: TableSource, inputs: Mapping[str, Input]) -> Iterator[Diagnostic]:
+def table_faults(
+    table: TableSource, inputs: Mapping[str, Input], limits: Mapping[str, str] = _NO_LIMITS
+) -> Iterator[Diagnostic]:
     """Gaps, overlaps and rows never reached, each with a moment that shows it.
+
+    `limits` are the texts of the limits that cells may name, by `limits.<name>`.
 
     Silent about a table whose cells cannot be read as its inputs' types: that is said where the cells are compiled.
     """
     try:
-        cells = [{name: parse_cell(row.cells.get(name)) for name, _ in table.inputs} for row in table.rows]
+        cells = [
+            {name: _filled(parse_cell(row.cells.get(name)), limits) for name, _ in table.inputs} for row in table.rows
+        ]
         axes = {name: _axis(inputs[name], [row[name] for row in cells]) for name, _ in table.inputs}
         rows = [tuple(axis.bits(row[name]) for name, axis in axes.items()) for row in cells]
     except (CellError, QuantityError):
@@ -111,6 +119,19 @@ def table_faults(table: TableSource, inputs: Mapping[str, Input]) -> Iterator[Di
     except boxes.TooManyError:
         message = f"the rows of `{table.id}` cut each other into more than {boxes.MAX_PIECES} pieces"
         yield error("MQK-1232", message, table.span, "split the table in two")
+
+
+def _filled(cell: Cell, limits: Mapping[str, str]) -> Cell:
+    """A cell with the values of the limits it names."""
+
+    def value(part: Part) -> Part:
+        return replace(part, text=limits.get(part.text, part.text))
+
+    def bound(end: Bound | None) -> Bound | None:
+        return None if end is None else replace(end, value=value(end.value))
+
+    members = None if cell.members is None else tuple(value(each) for each in cell.members)
+    return replace(cell, members=members, low=bound(cell.low), high=bound(cell.high))
 
 
 def _dead(table: TableSource, rows: Sequence[boxes.Box]) -> Iterator[Diagnostic]:
@@ -227,7 +248,8 @@ class _Ordered:
 
     @property
     def _whole(self) -> bool:
-        return self.column.whole or self.column.type.kind in _WHOLE
+        kind = self.column.type.kind
+        return kind in _WHOLE or (self.column.whole and kind is not t.Kind.RATIO)
 
     def _read(self, part: Part) -> Fraction:
         kind = self.column.type

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle
+from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle, load_policies
 from mqk.quantity import parse_ratio
 from tests.policy.support import found, load_texts, sound_files
 from tests.policy.test_layers import risk, rule, using
@@ -92,7 +92,7 @@ def test_rules_names_and_tables_that_were_loosened_fall_out(tmp_path: Path) -> N
         assert now.tables["band"].rows[0].outputs["band"].text == low
 
 
-@pytest.mark.parametrize("by", ["risk-office", "Risk-Office", " RISK-OFFICE "])
+@pytest.mark.parametrize("by", ["risk-office", "Risk-Office", " RISK-OFFICE ", "risk office", "risk_office."])
 def test_nobody_approves_a_loosening_of_their_own_document(tmp_path: Path, by: str) -> None:
     body = "extends: [sound_risk]\nlimits: {daily_loss: 3%}\n" + leave("limit: daily_loss", by=f'"{by}"')
     (fault,) = refused(tmp_path, a=risk("a", body), engine=using("a"))
@@ -196,3 +196,17 @@ def test_what_one_layer_makes_not_waivable_stays_so(tmp_path: Path) -> None:
 def test_a_document_never_extends_one_of_another_kind(tmp_path: Path) -> None:
     files = {"a": risk("a", "extends: [sound_bars]\n"), "engine": using("a")}
     assert [code for code, *_ in refused(tmp_path, **files)] == ["MQK-1202"]
+
+
+def test_a_letter_that_only_looks_the_same_makes_nobody_else(tmp_path: Path) -> None:
+    by = "risk-\N{CYRILLIC SMALL LETTER O}ffice"
+    body = "extends: [sound_risk]\nlimits: {daily_loss: 3%}\n" + leave("limit: daily_loss", by=by)
+    (fault,) = refused(tmp_path, a=risk("a", body), engine=using("a"))
+    assert fault == ("MQK-1106", f"`{by}` mixes letters of several alphabets", "write the name in one alphabet")
+    honest = body.replace(by, "\N{CYRILLIC CAPITAL LETTER O}\N{CYRILLIC SMALL LETTER EL}\N{CYRILLIC SMALL LETTER HA}")
+    assert bundle(tmp_path / "2", a=risk("a", honest), engine=using("a")).loosened
+
+
+def test_a_policy_is_not_left_out_for_the_capitals_in_its_name(tmp_path: Path) -> None:
+    load_texts(tmp_path, {"A.YAML": risk("a", "limits: {max_positon: 1%}\n")})
+    assert [each.code for each in load_policies([tmp_path]).errors] == ["MQK-1101"]
