@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, guard, peers
+from tests.bench import backtest, check, guard, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -27,6 +27,12 @@ def main() -> None:
     table = Table("one order, the same sixteen rules", "ns allowed", "ns denied", "ratio to by hand", box=None)
     for peer in peers.measure():
         table.add_row(peer.name, f"{peer.allowed:,.0f}", f"{peer.denied:,.0f}", f"{peer.ratio:.2f}x")
+    console.print(table)
+    table = Table(
+        "order rules, ten for each symbol", "ns per call", "ratio to ten rules", "seconds to compile", box=None
+    )
+    for size in scale.measure(POLICIES):
+        table.add_row(f"{size.rules:,}", f"{size.nanoseconds:,.0f}", f"{size.ratio:.2f}x", f"{size.seconds:.1f}")
     console.print(table)
     table = Table("backtest of MAIN, all guards on", "bars", "bars per second", "orders", "denied", box=None)
     for speed in backtest.measure(POLICIES):
