@@ -174,7 +174,7 @@ def _hand() -> Prepare:
 
 def _mqk() -> Prepare:
     shipped = Path(__file__).parents[2] / "policies"
-    paths = [FOLDER, shipped / "execution", shipped / "schedule", shipped / "lifecycle"]
+    paths = [FOLDER, *(shipped / name for name in ("integrity", "execution", "schedule", "lifecycle"))]
     guards = compile_bundle(effective_bundle(load_policies(paths), "BENCH"))
     guard = guards.order
 
