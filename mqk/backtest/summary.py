@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mqk
 from mqk.backtest.artifacts import KIND
+from mqk.backtest.code import code_sha256
 from mqk.portfolio.metrics import measure
 from mqk.quantity import format_instant, format_money
 
@@ -117,6 +118,7 @@ def manifest(bundle: Bundle, run_id: str, data: str, bars: Sequence[Bar]) -> dic
     return {
         "kind": KIND,
         "mqk": mqk.__version__,
+        "code": code_sha256(bundle),
         "run_id": run_id,
         "engine": bundle.engine,
         "mode": "BACKTEST",

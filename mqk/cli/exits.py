@@ -109,6 +109,7 @@ _KNOWN: Final[tuple[tuple[str, str, Exit, Callable[[Any], str]], ...]] = (
     ("mqk.market.errors", "SampleDataError", Exit.ENVIRONMENT, _with_help),
     ("mqk.strategies.errors", "StrategyError", Exit.BAD_INPUT, _problems),
     ("mqk.backtest.errors", "BacktestError", Exit.BAD_INPUT, _with_help),
+    ("mqk.promotion.errors", "PromotionError", Exit.BAD_INPUT, _reasons),
     ("mqk.runtime.errors", "FeedError", Exit.BAD_INPUT, _reasons),
     ("mqk.runtime.errors", "RunError", Exit.REFUSED, _reasons),
     ("mqk.brokers.contract", "BrokerError", Exit.ENVIRONMENT, _with_help),

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "policy": "Check policies, ask them for a decision, see what is in force.",
         "backtest": "Run an engine over recorded bars, behind its policies.",
+        "promote": "Judge a finished backtest by the gates of its engine.",
         "run": "Start, resume, watch and stop runs on the database.",
         "explain": "Explain a diagnostic by its code: what it means, an example, the mend.",
         "why": "Explain one recorded decision in full.",
