@@ -14,10 +14,12 @@ from typing import Final
 
 from mqk.analysis.soundness import unsound
 from mqk.cli.exits import halves
+from mqk.cli.named import names_in
 from mqk.dsl import ConstantRef, DslError, check_expression, parse_expression
 from mqk.dsl import types as t
 from mqk.guards import Point, compile_bundle, facts_at
 from mqk.guards.environment import PolicyEnvironment, constants
+from mqk.guards.names import Names
 from mqk.guards.values import parse_fact
 from mqk.policy import (
     Diagnostic,
@@ -36,12 +38,11 @@ from mqk.policy import (
     in_order,
     quoted,
 )
-from mqk.policy.schemas import schema_set
+from mqk.policy.schemas import RULING, schema_set
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
 from mqk.strategies import Registry, StrategyError
 
-_RULES: Final = ("risk", "integrity", "engine")
 _POINTS: Final = tuple(Point)
 
 
@@ -120,14 +121,16 @@ class _Checker:
         """Check what a document says that no compiled engine contains."""
         if document.kind == "engine":
             self._add([*_strategies(document, self._registry), *_baseline(document)])
-        if document.kind in _RULES:
+        if document.kind in RULING:
             limits = self._anywhere | self._own(document)
+            own = names_in([*_documents(self._policies), *reversed(self._beneath(document))])
             for rule in document.node.mappings("rules"):
                 at = rule.scalar("at")
                 if at is not None and at.text in _POINTS:
-                    self._conditions(rule, rule.scalar("id"), _environment(Point(at.text), limits))
+                    self._conditions(rule, rule.scalar("id"), _environment(Point(at.text), limits, own))
+            self._add(own.diagnostics)
         elif document.kind == "lifecycle":
-            environment = _environment(Point.TRANSITION, self._anywhere)
+            environment = _environment(Point.TRANSITION, self._anywhere, names_in(_documents(self._policies)))
             for move in document.node.mappings("transitions"):
                 self._conditions(move, move.scalar("by"), environment)
 
@@ -145,8 +148,10 @@ class _Checker:
 
     def _follows(self, text: str, fault: DslError) -> bool:
         """Whether a fault in an expression only follows from one in the value or the name of a limit."""
-        limits, _, name = text[fault.start : fault.end].partition(".")
-        return limits == "limits" and name.partition(".")[0] in self._spoilt
+        section, _, name = text[fault.start : fault.end].partition(".")
+        if section == "tables":
+            return bool(self._policies.errors)
+        return section == "limits" and name.partition(".")[0] in self._spoilt
 
     def _add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Add those whose place nobody has faulted yet."""
@@ -155,14 +160,18 @@ class _Checker:
 
     def _own(self, document: Document) -> dict[str, LimitValue]:
         """The limits of a document as it stands on all that it extends."""
+        values: dict[str, LimitValue] = {}
+        for layer in reversed(self._beneath(document)):
+            values |= self._limits(layer)
+        return values
+
+    def _beneath(self, document: Document) -> list[Document]:
+        """A document and all that it extends, itself first."""
         chain = [document]
         for layer in chain:
             for name in layer.extends:
                 chain += (each for each in self._policies.versions.get((document.kind, name), ()) if each not in chain)
-        values: dict[str, LimitValue] = {}
-        for layer in reversed(chain):
-            values |= self._limits(layer)
-        return values
+        return chain
 
     def _limits(self, document: Document) -> dict[str, LimitValue]:
         values: dict[str, LimitValue] = {}
@@ -183,14 +192,14 @@ def _documents(policies: PolicySet) -> list[Document]:
     return [document for versions in policies.versions.values() for document in versions]
 
 
-def _environment(point: Point, limits: dict[str, LimitValue]) -> PolicyEnvironment:
+def _environment(point: Point, limits: dict[str, LimitValue], own: Names) -> PolicyEnvironment:
     names: dict[str, ConstantRef] = {
         "engine.universe": ConstantRef("engine.universe", t.set_of(t.SYMBOL), frozenset()),
         "engine.capital": ConstantRef("engine.capital", t.money("USD"), 0),
     }
     for name, value in limits.items():
         names.update(constants(f"limits.{name}", value))
-    return PolicyEnvironment(point, names)
+    return PolicyEnvironment(point, names, own)
 
 
 def _baseline(engine: Document) -> Iterator[Diagnostic]:

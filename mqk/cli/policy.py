@@ -16,6 +16,7 @@ from mqk.cli.exits import Exit
 from mqk.cli.facts import read_document
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import in_color, print_json, say
+from mqk.cli.policy_costs import costs
 from mqk.guards import Point, canonical_name, read_facts
 from mqk.policy import Severity, effective_bundle, load_policies, render_json, render_text
 
@@ -38,6 +39,9 @@ def check(
     ] = None,
     as_of: AsOfOption = None,
     format_: FormatOption = Format.TEXT,
+    show_costs: Annotated[
+        bool, typer.Option("--costs", help="Also print what judging each rule costs at worst.")
+    ] = False,
 ) -> None:
     """Find everything wrong with policies: syntax, values, references, expressions. Exit 1 when there is an error."""
     chosen = paths or [policies_at(None)]
@@ -49,6 +53,8 @@ def check(
         if checked.diagnostics:
             say(render_text(checked.diagnostics, checked.policies.sources, color=in_color()))
         say(checking.summary(checked))
+        if show_costs and not errors:
+            say(costs(checked.policies, as_of))
     raise typer.Exit(Exit.FINDING if errors else Exit.DONE)
 
 
