@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mqk.dsl import DerivedRef, DslError, Environment, Expr, Type, check_expression, parse_expression
-from mqk.dsl.parse import KEYWORDS
 from mqk.guards.catalogue import facts_at
 from mqk.guards.points import Point
 from mqk.guards.tables import Table, TableFault
@@ -41,16 +40,7 @@ class Names:
         self._circular: set[str] = set()
         self._broken: set[str] = set()
         self._judged: set[str] = set()
-        self.diagnostics: list[Diagnostic] = [
-            error(
-                "MQK-1310",
-                f"`{name}` is a word of the language and cannot be a name",
-                source.span,
-                f"write `{name}_` and something that says more",
-            )
-            for name, source in lets.items()
-            if name in KEYWORDS
-        ]
+        self.diagnostics: list[Diagnostic] = []
 
     @classmethod
     def of(cls, bundle: Bundle) -> Names:

@@ -99,7 +99,6 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1306": "an expression that is too large",
         "MQK-1307": "an expression that costs too much",
         "MQK-1308": "a name that is defined by itself",
-        "MQK-1310": "a word of the language as a name",
         "MQK-1401": "a limit that nothing reads",
         "MQK-1403": "a fact that nobody knows, or a value it cannot have",
         "MQK-1404": "a strategy with parameters it cannot have",
