@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from mqk.market import Bar, Calendar
+    from mqk.market import Bar, Calendar, SessionPlan
 
 _NEVER: Final = INT64_MAX
 
@@ -77,6 +77,10 @@ class RecordedFeed:
             self._index += 1
             self._settle(self.until, self._next_close)
         return self.session
+
+    def plan(self) -> SessionPlan:
+        """What the calendar says of the session that was entered last."""
+        return self._calendar.plan(self._days[self._index])
 
     def start(self, bar: Bar) -> int:
         """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""

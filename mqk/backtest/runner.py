@@ -36,6 +36,7 @@ from mqk.engine import (
     Event,
     Filled,
     Permit,
+    SessionPlanned,
     Submit,
     step,
 )
@@ -127,6 +128,7 @@ class _Run:
         position = 0
         told = 0
         was_late = False
+        needs_plans, planned = state.needs_plans, None
         while position < total:
             end = stream[position].end
             stop = position + 1
@@ -134,6 +136,9 @@ class _Run:
                 stop += 1
             group = stream[position:stop]
             session = feed.session if end <= feed.until else feed.enter(end)
+            if needs_plans and session != planned:
+                step(state, SessionPlanned(feed.plan()))
+                planned = session
             late = feed.late(end)
             last = len(group) - 1
             events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]

@@ -38,8 +38,12 @@ def take(state: EngineState, answer: Answer) -> bool:
     if after is order:
         return False
     state.put(after)
+    if after.status.is_final:
+        state.trades.end(state, after)
     if isinstance(answer, Rejected):
         state.windows.record("rejects", state.now)
+    if isinstance(answer, Rejected | CancelRejected):
+        state.run.errors += 1
     return True
 
 
@@ -71,6 +75,7 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     line = state.lines[order.symbol]
     ledger = state.ledger
     # A fill is a print: shares just bought are not worth what they cost yesterday.
+    realised = ledger.realised
     mark = answer.mark if answer.mark is not None else fill.price
     try:
         ledger.mark(line.symbol, mark)
@@ -80,11 +85,14 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
             ledger.mark(line.symbol, line.price)
         raise EngineError("book", f"fill `{fill.fill_id}`: {fault.message}", fault.help) from fault
     line.price = mark
+    held = line.qty
     # Position and order change together: between them the shares would count twice, or not at all.
     line.qty = ledger.qty(line.symbol)
     state.put(after)
     state.book(line)
-    state.windows.record("fills", state.now)
+    state.trades.fill(state, line, fill, held, ledger.realised - realised)
+    if after.status.is_final:
+        state.trades.end(state, after)
     return True
 
 

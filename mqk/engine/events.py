@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mqk.market import Bar
+from mqk.market import Bar, SessionPlan
 from mqk.portfolio import Fill
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class BarArrived(NamedTuple):
 
     `missing` counts the bars that were due since the symbol's bar before and did not come; `session` is the ordinal of
     the calendar session the bar belongs to (`date.toordinal`); `other_close` is the close of the same bar from a second
-    feed, in micros. A tuple, because there is one per bar and they are made by the million.
+    feed, in micros; `received` is when the bar reached us. A tuple, because there is one per bar and they are made by
+    the million.
     """
 
     bar: Bar
@@ -29,6 +30,7 @@ class BarArrived(NamedTuple):
     now: int
     other_close: int | None = None
     more: bool = False
+    received: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,47 @@ class RunMoved:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionPlanned:
+    """The calendar's word on a session: the one that the engine is in, or will enter with its next bar or tick.
+
+    It only informs: no time passes with it, and nothing is judged. Without it, facts of sessions are missing.
+    """
+
+    plan: SessionPlan
+
+    @property
+    def at(self) -> int:
+        """When the session opens."""
+        return self.plan.opens
+
+
+@dataclass(frozen=True, slots=True)
+class FirmSeen:
+    """What the other engines of the desk come to, as they were last recorded: equity and gross exposure, in micros."""
+
+    equity: int
+    gross_exposure: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The books were compared: whether nothing was found that stops the engine, and how many differences there are."""
+
+    clean: bool
+    differences: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkewMeasured:
+    """The clocks of this machine and of the database were so many micros apart."""
+
+    skew: int
+    at: int
+
+
 Event = (
     BarArrived
     | ClockTicked
@@ -135,10 +178,26 @@ Event = (
     | KillSwitch
     | LatchReleased
     | RunMoved
+    | SessionPlanned
+    | FirmSeen
+    | Reconciled
+    | SkewMeasured
 )
 
 _PLAIN: Final[Mapping[str, Any]] = {
-    kind.__name__: kind for kind in (Accepted, Rejected, Cancelled, CancelRejected, KillSwitch, LatchReleased, RunMoved)
+    kind.__name__: kind
+    for kind in (
+        Accepted,
+        Rejected,
+        Cancelled,
+        CancelRejected,
+        KillSwitch,
+        LatchReleased,
+        RunMoved,
+        FirmSeen,
+        Reconciled,
+        SkewMeasured,
+    )
 }
 
 
@@ -158,6 +217,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     fields = event._asdict() if isinstance(event, BarArrived) else asdict(event)
     if isinstance(event, BarArrived):
         fields["bar"] = asdict(event.bar)
+    elif isinstance(event, SessionPlanned):
+        fields["plan"] = event.plan.to_json()
     return {"event": type(event).__name__, **fields}
 
 
@@ -172,6 +233,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
             return Filled(**{**fields, "fill": Fill(**fields["fill"])})
         if name == "ClockTicked":
             return ClockTicked(**{**fields, "late": tuple((symbol, micros) for symbol, micros in fields["late"])})
+        if name == "SessionPlanned":
+            return SessionPlanned(SessionPlan.from_json(fields["plan"]))
         if name in _PLAIN:
             event: Event = _PLAIN[name](**fields)
             return event

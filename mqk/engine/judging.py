@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mqk.dsl.missing import MISSING
 from mqk.engine.effects import Decided, Effect, LatchLifted, LatchSet, PostureChanged
+from mqk.engine.figures import traded_since_bar
 from mqk.guards import Decision, Guard, Latch, LatchBook
 from mqk.guards.points import POSTURE_OF, Point
 
@@ -23,6 +24,7 @@ def judge_bar(state: EngineState, event: BarArrived, line: Line | None) -> int:
     bar = event.bar
     view = state.bar
     view.symbol = bar.symbol
+    view.timeframe = bar.timeframe
     view.open = bar.open
     view.high = bar.high
     view.low = bar.low
@@ -32,11 +34,14 @@ def judge_bar(state: EngineState, event: BarArrived, line: Line | None) -> int:
     view.end = bar.end
     view.missing = event.missing
     view.other_close = MISSING if event.other_close is None else event.other_close
+    view.received = MISSING if event.received is None else event.received
     if line is None or line.previous_end is None:
         view.previous_end = view.previous_close = MISSING
     else:
         view.previous_end = line.previous_end
         view.previous_close = line.previous_close if line.previous_close is not None else MISSING
+    for figure in state.bar_figures:
+        figure(state)
     return state.judge_bar(view, state.run, state.clock)
 
 
@@ -69,9 +74,14 @@ def judge_feeds(state: EngineState, late: tuple[tuple[str, int], ...], effects: 
     guard = state.guards.feed
     view = state.feed
     combined = 0
+    for figure in state.feed_figures:
+        figure(state)
     for symbol, micros in late:
+        line = state.lines.get(symbol)
+        silent = None if line is None else traded_since_bar(state, line)
         view.symbol = symbol
         view.late = micros
+        view.silent = MISSING if silent is None else silent
         mask = guard.judge(view, state.run, state.clock)
         if mask & ~state.feed_mask & ~combined:
             decision = guard.decide({"feed": view, "run": state.run, "clock": state.clock})
@@ -87,6 +97,8 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
 
     Once all that a mask leads to holds, the same mask again is no news, and is not looked into.
     """
+    for figure in state.account_figures:
+        figure(state)
     mask = state.judge_account(*state.account_views)
     if mask == state.account_mask and state.account_settled:
         return

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqk.portfolio import DayTrades
+
 if TYPE_CHECKING:
+    from mqk.market import Bar, SessionPlan
     from mqk.strategies import HostWindow
 
 
@@ -17,14 +20,29 @@ class Line:
     `price` is the last mark; `exposure` the value, at that price, of the largest position that working orders can lead
     to. `previous_end` and `previous_close` are those of the symbol's bar before, used or not, so that one rejected bar
     is no gap and a level that holds is no outlier twice; only complete bars that move time forward count.
+
+    `bar` is the last bar that was used, `bars_seen` how many were, `bar_session` and `plan` the session of the last;
+    `session_low` is the lowest price of that session's, `previous_session_close` the last close before it. `entries`
+    are the orders that made the position larger since it was flat, `opened_today` the shares of it that were added in
+    this session, `closed_at` when one was last closed.
     """
 
     __slots__ = (
+        "bar",
+        "bar_session",
+        "bars_seen",
+        "closed_at",
+        "day_trades",
+        "entries",
         "exposure",
+        "opened_today",
+        "plan",
         "previous_close",
         "previous_end",
+        "previous_session_close",
         "price",
         "qty",
+        "session_low",
         "shadow_wants",
         "shadow_windows",
         "symbol",
@@ -47,6 +65,28 @@ class Line:
         self.exposure = 0
         self.previous_end: int | None = None
         self.previous_close: int | None = None
+        self.bar: Bar | None = None
+        self.bars_seen = 0
+        self.bar_session: int | None = None
+        self.plan: SessionPlan | None = None
+        self.session_low = 0
+        self.previous_session_close: int | None = None
+        self.entries: set[str] = set()
+        self.opened_today = 0
+        self.closed_at: int | None = None
+        self.day_trades = DayTrades()
+
+    def use(self, bar: Bar, session: int, plan: SessionPlan | None) -> None:
+        """Remember a bar that is used."""
+        if session != self.bar_session:
+            self.previous_session_close = None if self.bar is None else self.bar.close
+            self.session_low = bar.low
+            self.bar_session = session
+        elif bar.low < self.session_low:
+            self.session_low = bar.low
+        self.bar = bar
+        self.bars_seen += 1
+        self.plan = plan
 
     @property
     def busy(self) -> bool:

@@ -21,7 +21,6 @@ from mqk.orders import (
     OrderError,
     OrderEvent,
     OrderStatus,
-    OrderType,
     Side,
     apply,
     client_order_id,
@@ -71,7 +70,9 @@ def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: li
             exits.append(Intent(intent.symbol, intent.side, reducing))
         if growing:
             entries.append(Intent(intent.symbol, intent.side, growing))
-    for intent in exits + entries:
+    for intent in exits:
+        place(state, intent, reason, effects, reduce_only=True)
+    for intent in entries:
         place(state, intent, reason, effects)
 
 
@@ -82,10 +83,19 @@ def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
     return line.qty - line.working_sell < 0 if buying else line.qty + line.working_buy > 0
 
 
-def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]) -> None:
+def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect], *, reduce_only: bool = False) -> None:
     """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
     symbol, side, qty = intent
-    worst = _show(state, symbol, side, qty, OrderType.MARKET, None, None)
+    order = Order(
+        client_order_id(state.engine, state.run_id, state.sequence),
+        symbol,
+        side,
+        qty,
+        created_at=state.now,
+        reason=reason,
+        reduce_only=reduce_only,
+    )
+    worst = _show(state, order)
     mask = _judge(state, state.windows.view)
     decision = None
     denied = mask & state.deny_bits
@@ -95,18 +105,12 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
     if mask or state.explain:
         decision = _decide(state, state.windows.view)
     state.refused.pop(symbol, None)
-    order = Order(
-        client_order_id(state.engine, state.run_id, state.sequence),
-        symbol,
-        side,
-        qty,
-        created_at=state.now,
-        reason=reason,
-    )
     state.sequence += 1
     state.worst_prices[order.client_order_id] = worst
     state.put(order)
-    state.windows.record("orders", state.now)
+    state.windows.record("orders", state.now, qty * worst)
+    if state.remembers_orders:
+        state.placed.setdefault(_alike(order), []).append((state.now, order.client_order_id))
     effects.append(Submit(order, worst, state.now, decision))
 
 
@@ -131,7 +135,7 @@ def exit_all(state: EngineState, reason: str, effects: list[Effect]) -> None:
         side = Side.SELL if line.qty > 0 else Side.BUY
         qty = line.reducible(buying=side is Side.BUY)
         if qty:
-            place(state, Intent(symbol, side, qty), reason, effects)
+            place(state, Intent(symbol, side, qty), reason, effects, reduce_only=True)
 
 
 def pull_entries(state: EngineState, reason: str, effects: list[Effect]) -> None:
@@ -151,6 +155,7 @@ def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: lis
         state.cancel_asked[order.client_order_id] = state.now
         # A cancel may be refused and asked for again, so that the request is named by what the order has been through.
         state.put(apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
+        state.windows.record("cancels", state.now)
         effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))
 
 
@@ -159,40 +164,57 @@ def judge_working(state: EngineState, order: Order, now: int) -> Decision:
     line, clock = state.lines[order.symbol], state.clock
     leaves = order.leaves
     buying = order.side is Side.BUY
-    value = leaves * state.worst_prices[order.client_order_id] if buying else 0
+    worst = state.worst_prices[order.client_order_id]
     before = clock.now
-    _take_out(state, line, leaves if buying else 0, 0 if buying else leaves, value, 1)
+    _take_out(state, line, leaves if buying else 0, 0 if buying else leaves, worst, 1)
+    state.aside = order
     clock.now = max(before, now)
     try:
-        windows = state.windows.without("orders", order.created_at, clock.now)
-        _show(state, order.symbol, order.side, order.qty, order.type, order.limit_price, order.stop_price)
+        windows = state.windows.without("orders", order.created_at, clock.now, order.qty * worst)
+        _show(state, order)
         if _judge(state, windows) or state.explain:
             return _decide(state, windows)
         return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
     finally:
         clock.now = before
-        _take_out(state, line, -leaves if buying else 0, 0 if buying else -leaves, -value, -1)
+        state.aside = None
+        _take_out(state, line, -leaves if buying else 0, 0 if buying else -leaves, worst, -1)
 
 
-def _take_out(state: EngineState, line: Line, buy: int, sell: int, value: int, orders: int) -> None:
+def _take_out(state: EngineState, line: Line, buy: int, sell: int, worst: int, orders: int) -> None:
     line.working_buy -= buy
     line.working_sell -= sell
-    state.account.working_buy_value -= value
+    state.account.working_buy_value -= buy * worst
+    state.account.working_sell_value -= sell * worst
     state.account.working_orders -= orders
     state.expose(line)
 
 
-def _show(
-    state: EngineState, symbol: str, side: Side, qty: int, kind: OrderType, limit: int | None, stop: int | None
-) -> int:
+def _alike(order: Order) -> tuple[str, str, int, str, int | None, int | None]:
+    """What orders that are the same have in common."""
+    return (order.symbol, order.side.value, order.qty, order.type.value, order.limit_price, order.stop_price)
+
+
+def _show(state: EngineState, asked: Order) -> int:
+    """Fill the views that the order guard takes; returns the worst price, zero when nobody knows one."""
+    worst = _show_order(state, asked)
+    for figure in state.order_figures:
+        figure(state)
+    return worst
+
+
+def _show_order(state: EngineState, asked: Order) -> int:
     """Fill the views of an order, its position and its market; returns the worst price, zero when nobody knows one."""
     order, position, market = state.order, state.position, state.market
-    line = state.lines.get(symbol)
+    side, limit, stop = asked.side, asked.limit_price, asked.stop_price
+    line = state.lines.get(asked.symbol)
     price = None if line is None else line.price
-    order.symbol = symbol
+    order.symbol = asked.symbol
     order.side = side.value
-    order.qty = qty
-    order.type = kind.value
+    order.qty = asked.qty
+    order.type = asked.type.value
+    order.tif = asked.tif.value
+    order.reduce_only = asked.reduce_only
     order.limit_price = MISSING if limit is None else limit
     order.stop_price = MISSING if stop is None else stop
     position.qty = 0 if line is None else line.qty

@@ -6,11 +6,12 @@ modules beside it), and the outside world: nothing here reads a clock, a file, a
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mqk.engine.digest import digest
+from mqk.engine.figures import ALWAYS, PLANNED, figures, names_read
 from mqk.engine.lines import Line
+from mqk.engine.trades import Trades
 from mqk.engine.windows import WindowCounts
 from mqk.guards import Enforcement, LatchBook, outside, views
 from mqk.guards.catalogue import VIEWS
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from mqk.guards import Guard, GuardSet
     from mqk.guards.views import Windows
-    from mqk.market import Bar
+    from mqk.market import Bar, SessionPlan
+
+
+ARMED: Final = ("ARMED", "RUNNING")
 
 
 class EngineState:
@@ -40,12 +44,16 @@ class EngineState:
     __slots__ = (
         "account",
         "account_bits",
+        "account_figures",
         "account_mask",
         "account_settled",
         "account_views",
+        "armed_at",
         "arrived",
+        "aside",
         "bad_bars",
         "bar",
+        "bar_figures",
         "bundle_sha256",
         "cancel_asked",
         "clock",
@@ -55,6 +63,7 @@ class EngineState:
         "engine",
         "explain",
         "feed",
+        "feed_figures",
         "feed_mask",
         "firm",
         "flattening",
@@ -70,18 +79,28 @@ class EngineState:
         "lines",
         "margin",
         "market",
+        "next_plan",
         "now",
         "order",
+        "order_figures",
         "order_views",
         "orders",
+        "other_engines",
+        "placed",
+        "plan",
         "position",
+        "reads",
         "reconcile",
+        "reconciled_at",
         "refused",
         "reject_bits",
+        "remembers_orders",
         "run",
         "run_id",
         "sequence",
         "session",
+        "ticks",
+        "trades",
         "trading_day",
         "windows",
         "working",
@@ -161,14 +180,35 @@ class EngineState:
         self.run.state = run_state
         self.run.posture = self.latches.posture
         self.run.killed = False
-        self.account = views.Account()
-        self.account.equity = self.account.cash = capital
-        self.account.day_start_equity = self.account.peak_equity = capital
-        self.account.gross_exposure = self.account.working_buy_value = 0
-        self.account.working_orders = self.account.open_positions = 0
+        self.account = _fresh_account(capital)
+        self.run.errors = self.run.ticks = 0
+        self.trades = Trades()
+        # The calendar's word on this session, and on one that is still to be entered.
+        self.plan: SessionPlan | None = None
+        self.next_plan: SessionPlan | None = None
+        self.ticks = 0
+        # Since when the run is armed: None while it is not, zero until the clock begins.
+        self.armed_at: int | None = 0 if run_state in ARMED else None
+        self.reconciled_at: int | None = None
+        # Equity and gross exposure of the desk's other engines; a backtest has none.
+        self.other_engines = (0, 0) if self.run.mode == "BACKTEST" else None
+        # When orders were placed, and their ids, by what orders that are the same have in common.
+        self.placed: dict[tuple[str, str, int, str, int | None, int | None], list[tuple[int, str]]] = {}
+        # The order that is judged as if it were not at work.
+        self.aside: Order | None = None
+        self._look_into(guards)
         # What the guards take, in their order: made once, because they are asked at every bar.
         self.order_views = tuple(self.shown(Point.ORDER, self.windows.view).values())
         self.account_views = tuple(self.shown(Point.ACCOUNT, self.windows.view).values())
+
+    def _look_into(self, guards: GuardSet) -> None:
+        """What has to be worked out before each guard is asked: what it reads, and nothing else."""
+        read = {point: names_read(guard) for point, guard in guards.guards.items()}
+        self.order_figures, self.account_figures = figures(read[Point.ORDER]), figures(read[Point.ACCOUNT])
+        self.bar_figures, self.feed_figures = figures(read[Point.BAR]), figures(read[Point.FEED])
+        self.remembers_orders = "order.same_age" in read[Point.ORDER]
+        self.reads = frozenset().union(*read.values())
+        """Every fact and collection that any guard reads."""
 
     # -- figures, each kept by whatever changes it -----------------------------------------------------------------
 
@@ -218,11 +258,13 @@ class EngineState:
         before = self.orders.get(order.client_order_id)
         change = order.leaves - (0 if before is None else before.leaves)
         line = self.lines[order.symbol]
+        value = change * self.worst_prices[order.client_order_id]
         if order.side is Side.BUY:
             line.working_buy += change
-            self.account.working_buy_value += change * self.worst_prices[order.client_order_id]
+            self.account.working_buy_value += value
         else:
             line.working_sell += change
+            self.account.working_sell_value += value
         self.orders[order.client_order_id] = order
         if order.status.is_final:
             self.working.pop(order.client_order_id, None)
@@ -235,6 +277,27 @@ class EngineState:
     def begin_session(self) -> None:
         """A new session: its losses count from the equity at this moment."""
         self.account.day_start_equity = self.account.equity
+        self.trades.begin_session(self)
+        plan = self.next_plan
+        self.plan = plan if plan is not None and plan.day == self.session else None
+        self.windows.enter(self.plan)
+
+    @property
+    def needs_plans(self) -> bool:
+        """Whether any rule reads what only a session's plan can tell."""
+        return bool(self.reads & PLANNED) or self.windows.needs_sessions
+
+    def plan_session(self, plan: SessionPlan) -> None:
+        """Take in the calendar's word on a session; it counts once the session is entered."""
+        self.next_plan = plan
+        if plan.day == self.session:
+            self.plan = plan
+            self.windows.enter(plan)
+
+    def show_all(self) -> None:
+        """Work out every figure of the account, the run and the session, for a guard that is asked from outside."""
+        for figure in figures(ALWAYS):
+            figure(self)
 
     # -- what the guards are shown ---------------------------------------------------------------------------------
 
@@ -261,35 +324,21 @@ class EngineState:
 
     def digest(self) -> str:
         """SHA-256 of everything that decisions can depend on: two engines with one digest go on alike."""
-        account, run = self.account, self.run
-        content = {
-            "engine": self.engine,
-            "bundle": self.bundle_sha256,
-            "run": [self.run_id, run.mode, run.state, run.posture, run.killed],
-            "ledger": repr(self.ledger.snapshot()),
-            "account": [account.equity, account.day_start_equity, account.peak_equity, account.gross_exposure],
-            "working": [account.working_buy_value, account.working_orders, account.open_positions],
-            "orders": [
-                [o.client_order_id, o.symbol, o.side, o.qty, o.filled, o.status, self.worst_prices[o.client_order_id]]
-                for o in sorted(self.working.values(), key=lambda order: order.client_order_id)
-            ],
-            "lines": [
-                [x.symbol, x.qty, x.working_buy, x.working_sell, x.price, x.previous_end, x.previous_close]
-                for x in sorted(self.lines.values(), key=lambda line: line.symbol)
-            ],
-            "latches": [[x.rule, x.outcome, x.since, x.until, x.by] for x in self.latches.held()],
-            "windows": self.windows.contents(),
-            "cancels": sorted(self.cancel_asked.items()),
-            "sequence": self.sequence,
-            "session": self.session,
-            "now": self.now,
-        }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self)
 
     def working_of(self, symbol: str, side: Side | None = None) -> list[Order]:
         """The orders of a symbol that may still fill, oldest first, of one side when asked."""
         return [o for o in self.working.values() if o.symbol == symbol and side in (None, o.side)]
+
+
+def _fresh_account(capital: int) -> views.Account:
+    """An account that has its capital and nothing else."""
+    account = views.Account()
+    account.equity = account.cash = account.day_start_equity = account.peak_equity = capital
+    account.gross_exposure = account.working_buy_value = account.working_sell_value = 0
+    account.working_orders = account.open_positions = account.opening_positions = 0
+    account.realised_today = account.losing_streak = 0
+    return account
 
 
 def _bits(guard: Guard, outcomes: Collection[str]) -> int:

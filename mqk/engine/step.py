@@ -18,10 +18,14 @@ from mqk.engine.events import (
     ClockTicked,
     Event,
     Filled,
+    FirmSeen,
     KillSwitch,
     LatchReleased,
+    Reconciled,
     Rejected,
     RunMoved,
+    SessionPlanned,
+    SkewMeasured,
 )
 from mqk.engine.judging import (
     bar_decision,
@@ -33,6 +37,7 @@ from mqk.engine.judging import (
     rules_behind,
 )
 from mqk.engine.placing import aim, exit_all, pull_entries
+from mqk.engine.state import ARMED
 from mqk.portfolio import LedgerError
 from mqk.quantity import INT64_MAX
 from mqk.strategies import StrategyError
@@ -75,6 +80,23 @@ def step(state: EngineState, event: Event) -> list[Effect]:
         case RunMoved(state=run_state, at=at):
             _tell_time(state, at)
             state.run.state = run_state
+            if run_state not in ARMED:
+                state.armed_at = None
+            elif state.armed_at is None:
+                state.armed_at = state.now
+        case SessionPlanned(plan=plan):
+            state.plan_session(plan)
+            return effects
+        case FirmSeen(equity=equity, gross_exposure=gross, at=at):
+            _tell_time(state, at)
+            state.other_engines = (equity, gross)
+        case Reconciled(clean=clean, differences=differences, at=at):
+            _tell_time(state, at)
+            state.reconciled_at = at
+            state.reconcile.clean, state.reconcile.differences = clean, differences
+        case SkewMeasured(skew=skew, at=at):
+            _tell_time(state, at)
+            state.clock.skew = skew
         case _:
             raise EngineError("unknown_event", f"`{kind.__name__}` is not an event")
     judge_account(state, effects)
@@ -115,8 +137,10 @@ def _take_in(state: EngineState, event: BarArrived, effects: list[Effect]) -> No
     try:
         state.mark(line, bar.close)
     except LedgerError as fault:
+        state.run.errors += 1
         effects.append(BarRejected(bar, state.now, fault.message))
         return
+    line.use(bar, event.session, state.plan)
     line.window.push(bar)
     state.arrived.append((line, bar))
 
@@ -131,6 +155,7 @@ def _conclude(state: EngineState, effects: list[Effect]) -> None:
         _restrain(state, effects)
         return
     state.arrived = []
+    state.ticks += 1
     state.value()
     judge_account(state, effects)
     if state.run.posture != "NORMAL" or state.run.killed:
@@ -168,6 +193,7 @@ def _doubtful(state: EngineState, event: BarArrived, mask: int, effects: list[Ef
     if decision is not None and mask & state.reject_bits:
         flaw = "rejected by " + ", ".join(f.rule for f in decision.findings if f.effect == "reject")
     if flaw is not None:
+        state.run.errors += 1
         effects.append(BarRejected(bar, state.now, flaw, decision))
     elif decision is not None:
         effects.append(Decided(decision, state.now))
@@ -184,6 +210,9 @@ def _doubtful(state: EngineState, event: BarArrived, mask: int, effects: list[Ef
 def _tell_time(state: EngineState, now: int) -> None:
     if now > state.now:
         state.now = state.clock.now = now
+        if state.armed_at == 0:
+            # Armed before the clock had begun: the run is armed from its first instant on.
+            state.armed_at = now
         state.windows.advance(now)
 
 

@@ -1,4 +1,4 @@
-"""Counts of events over sliding windows of time, as the compiled rules read them.
+"""Counts and totals of events over sliding windows of time or sessions, as the compiled rules read them.
 
 What lives here: counting. What does not: which windows there are; the guards say so.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from mqk.dsl.missing import MISSING
 from mqk.dsl.windows import window_attribute
 from mqk.guards.views import Windows
 from mqk.quantity import INT64_MAX
@@ -16,57 +17,126 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mqk.guards import WindowSpec
+    from mqk.market import SessionPlan
 
 _NEVER: Final = INT64_MAX
+# The place of an event in a session of which nothing is known yet: the newest there is.
+_UNPLACED: Final = -1
+
+# When an event happened, in which place of its window's sessions, and its amount.
+_Entry = tuple[int, int, int]
+
+
+class _Window:
+    """One window and the events in it, oldest first."""
+
+    __slots__ = ("amount", "attribute", "business", "entries", "micros", "sessions", "total")
+
+    def __init__(self, spec: WindowSpec) -> None:
+        self.attribute = window_attribute(spec.slot)
+        self.micros = spec.micros
+        self.sessions = spec.sessions
+        self.business = spec.unit == "business_days"
+        self.total = spec.total
+        self.entries: deque[_Entry] = deque()
+        self.amount = 0
+
+    def answer(self) -> int:
+        return self.amount if self.total else len(self.entries)
+
+    def drop(self) -> None:
+        self.amount -= self.entries.popleft()[2]
+
+    def place(self, plan: SessionPlan) -> int:
+        return plan.business_day if self.business else plan.place
 
 
 class WindowCounts:
-    """Every window that the guards count; `view` carries the counts as of the last `advance`.
+    """Every window that the guards count; `view` carries the answers as of the last `advance` and `enter`.
 
     An event that happened exactly the window's length ago still counts: in doubt a window holds more, never fewer.
+    Windows over sessions are missing while nobody has said which session it is.
     """
 
-    __slots__ = ("_next", "_windows", "view")
+    __slots__ = ("_by_stream", "_in_sessions", "_in_time", "_next", "_plan", "view")
 
     def __init__(self, specs: Sequence[WindowSpec]) -> None:
         self.view = Windows()
-        self._windows: list[tuple[str, str, int, deque[int]]] = []
+        self._by_stream: dict[str, list[_Window]] = {}
+        self._in_time: list[_Window] = []
+        self._in_sessions: list[_Window] = []
         self._next = _NEVER
+        self._plan: SessionPlan | None = None
         for spec in specs:
-            attribute = window_attribute(spec.slot)
-            assert spec.micros is not None, f"nobody counts sessions yet: {spec.slot}"
-            self._windows.append((spec.stream, attribute, spec.micros, deque()))
-            setattr(self.view, attribute, 0)
+            window = _Window(spec)
+            self._by_stream.setdefault(spec.stream, []).append(window)
+            (self._in_time if spec.micros is not None else self._in_sessions).append(window)
+            setattr(self.view, window.attribute, 0 if spec.micros is not None else MISSING)
 
-    def record(self, stream: str, at: int) -> None:
-        """Count one event of a stream at an instant (epoch micros, not before the last one)."""
-        for name, attribute, micros, instants in self._windows:
-            if name == stream:
-                instants.append(at)
-                setattr(self.view, attribute, len(instants))
-                self._next = min(self._next, instants[0] + micros)
+    @property
+    def needs_sessions(self) -> bool:
+        """Whether any window reaches over sessions."""
+        return bool(self._in_sessions)
+
+    def record(self, stream: str, at: int, amount: int = 0) -> None:
+        """Count one event of a stream at an instant (epoch micros, not before the last one), with its amount."""
+        plan = self._plan
+        for window in self._by_stream.get(stream, ()):
+            window.entries.append((at, _UNPLACED if plan is None else window.place(plan), amount))
+            window.amount += amount
+            if window.micros is not None:
+                self._next = min(self._next, window.entries[0][0] + window.micros)
+                setattr(self.view, window.attribute, window.answer())
+            elif plan is not None:
+                setattr(self.view, window.attribute, window.answer())
 
     def advance(self, now: int) -> None:
         """Let go of what is too old at `now`."""
         if now <= self._next:
             return
         self._next = _NEVER
-        for _, attribute, micros, instants in self._windows:
-            while instants and now - instants[0] > micros:
-                instants.popleft()
-            setattr(self.view, attribute, len(instants))
-            if instants:
-                self._next = min(self._next, instants[0] + micros)
+        for window in self._in_time:
+            micros, entries = window.micros, window.entries
+            assert micros is not None
+            while entries and now - entries[0][0] > micros:
+                window.drop()
+            setattr(self.view, window.attribute, window.answer())
+            if entries:
+                self._next = min(self._next, entries[0][0] + micros)
 
-    def without(self, stream: str, at: int, now: int) -> Windows:
-        """The counts as they would be at `now` had one event of a stream, at `at`, not happened. Changes nothing."""
+    def enter(self, plan: SessionPlan | None) -> None:
+        """Come to a session: let go of what is too many sessions ago. None is a session of which nothing is known."""
+        self._plan = plan
+        for window in self._in_sessions:
+            if plan is None:
+                setattr(self.view, window.attribute, MISSING)
+                continue
+            assert window.sessions is not None
+            place = window.place(plan)
+            # What happened in a session of which nothing was known counts as if it happened in this one.
+            window.entries = deque(
+                (at, place if where == _UNPLACED else where, amount) for at, where, amount in window.entries
+            )
+            while window.entries and window.entries[0][1] <= place - window.sessions:
+                window.drop()
+            setattr(self.view, window.attribute, window.answer())
+
+    def without(self, stream: str, at: int, now: int, amount: int = 0) -> Windows:
+        """The answers as they would be at `now` had one event of a stream, at `at`, not happened. Changes nothing."""
         view = Windows()
-        for name, attribute, micros, instants in self._windows:
-            count = sum(1 for instant in instants if now - instant <= micros)
-            counted = name == stream and at in instants and now - at <= micros
-            setattr(view, attribute, count - 1 if counted else count)
+        for name, windows in self._by_stream.items():
+            for window in windows:
+                micros = window.micros
+                if micros is None and self._plan is None:
+                    setattr(view, window.attribute, MISSING)
+                    continue
+                kept = [each for each in window.entries if micros is None or now - each[0] <= micros]
+                count, total = len(kept), sum(each[2] for each in kept)
+                if name == stream and any(each[0] == at and each[2] == amount for each in kept):
+                    count, total = count - 1, total - amount
+                setattr(view, window.attribute, total if window.total else count)
         return view
 
-    def contents(self) -> list[list[int]]:
-        """The instants every window holds, for a digest."""
-        return [list(instants) for _, _, _, instants in self._windows]
+    def contents(self) -> list[list[list[int]]]:
+        """The events that every window holds, for a digest."""
+        return [[list(entry) for entry in window.entries] for window in (*self._in_time, *self._in_sessions)]

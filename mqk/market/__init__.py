@@ -9,6 +9,7 @@ from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem, CalendarError, SampleDataError
 from mqk.market.reader import CorporateActions, read_bars
 from mqk.market.samples import demo_bars
+from mqk.market.sessions import SessionPlan
 
 __all__ = [
     "TIMEFRAMES",
@@ -19,6 +20,7 @@ __all__ = [
     "CalendarError",
     "CorporateActions",
     "SampleDataError",
+    "SessionPlan",
     "calendar_of",
     "data_sha256",
     "demo_bars",

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left, bisect_right
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from mqk.market.bar import TIMEFRAMES
 from mqk.market.errors import CalendarError
+from mqk.market.sessions import SessionPlan
 from mqk.quantity import format_date, format_instant
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 FIRST_DAY: Final = date(1990, 1, 1)
 LAST_DAY: Final = date(2049, 12, 31)
 _EPOCH: Final = date(1970, 1, 1)
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = 1_000_000
+_SATURDAY: Final = 5
 _DAY_NANOS: Final = 86_400_000_000_000
 
 
@@ -33,11 +39,15 @@ class Calendar:
     Raises CalendarError for an unknown name or a range without sessions.
     """
 
-    __slots__ = ("_closes", "_days", "_lunches", "_opens", "name")
+    __slots__ = ("_business", "_closes", "_days", "_elapsed", "_lunches", "_opens", "_zone", "name")
 
     def __init__(self, name: str, first: date = FIRST_DAY, last: date = LAST_DAY) -> None:
         self.name = name
-        nanos = _nanos(name, first, last)
+        nanos, zone = _nanos(name, first, last)
+        self._zone = ZoneInfo(zone)
+        # Sums over the sessions before each one, for those who ask for plans.
+        self._elapsed: tuple[int, ...] = ()
+        self._business: tuple[int, ...] = ()
         self._days = tuple(_EPOCH + timedelta(days=day // _DAY_NANOS) for day in nanos[0])
         self._opens = tuple(nano // 1000 for nano in nanos[1])
         self._closes = tuple(nano // 1000 for nano in nanos[2])
@@ -85,6 +95,41 @@ class Calendar:
         if index == len(self._days):
             raise self._ends()
         return self._days[index]
+
+    def plan(self, day: date) -> SessionPlan:
+        """All that is known of a session. Raises CalendarError when the day is no session."""
+        index = self._index_of_day(day)
+        if not self._elapsed:
+            lengths = [sum(stop - start for start, stop in self._stretches(i)) for i in range(len(self._days))]
+            self._elapsed = tuple(accumulate(lengths, initial=0))
+            self._business = tuple(accumulate(int(each.weekday() < _SATURDAY) for each in self._days))
+        until = self._opens[index + 1] if index + 1 < len(self._opens) else self._closes[index]
+        return SessionPlan(
+            day.toordinal(),
+            index,
+            self._business[index],
+            tuple(self._stretches(index)),
+            self._elapsed[index],
+            self._zones(self._opens[index], until),
+        )
+
+    def _zones(self, low: int, high: int) -> tuple[tuple[int, int], ...]:
+        """The offset of the exchange's time from an instant on, and once more where it changes before another."""
+        offset, later = self._offset(low), self._offset(high)
+        if offset == later:
+            return ((low, offset),)
+        before, after = low, high
+        while after - before > _SECOND:
+            middle = (before + after) // 2
+            before, after = (middle, after) if self._offset(middle) == offset else (before, middle)
+        # Clocks are changed at whole seconds.
+        return ((low, offset), (after // _SECOND * _SECOND, later))
+
+    def _offset(self, instant: int) -> int:
+        """What to add to UTC, in micros, for the time at the exchange."""
+        offset = (_START + timedelta(microseconds=instant)).astimezone(self._zone).utcoffset()
+        assert offset is not None
+        return offset // timedelta(microseconds=1)
 
     def session_of(self, instant: int) -> date:
         """The session an instant belongs to: the one that opened last before it, also after its close.
@@ -226,8 +271,8 @@ def _step(timeframe: str) -> int:
         raise CalendarError(f"`{timeframe}` is not a timeframe; those are {', '.join(TIMEFRAMES)}") from None
 
 
-def _nanos(name: str, first: date, last: date) -> list[list[int]]:
-    """Sessions, opens, closes, break starts and break ends, in nanos since 1970, as plain integers."""
+def _nanos(name: str, first: date, last: date) -> tuple[list[list[int]], str]:
+    """Sessions, opens, closes, break starts and break ends, in nanos since 1970; and the name of the time zone."""
     # Imported here because it brings pandas, whose import costs two seconds that policy work need not pay.
     import exchange_calendars  # noqa: PLC0415
 
@@ -260,4 +305,4 @@ def _nanos(name: str, first: date, last: date) -> list[list[int]]:
         calendar.break_starts_nanos,
         calendar.break_ends_nanos,
     )
-    return [column.tolist() for column in columns]
+    return [column.tolist() for column in columns], str(calendar.tz)

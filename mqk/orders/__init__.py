@@ -8,7 +8,7 @@ from mqk.orders.errors import OrderError, OrderErrorCode, OrderEventError
 from mqk.orders.exposure import Projection, Working, project, working_quantities
 from mqk.orders.intents import Intent, targets_to_orders
 from mqk.orders.machine import CONDITIONS, EDGES, Edge, EventKind, OrderEvent, apply
-from mqk.orders.order import Order, OrderStatus, OrderType, Side, client_order_id
+from mqk.orders.order import Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
 
 __all__ = [
     "CONDITIONS",
@@ -26,6 +26,7 @@ __all__ = [
     "OrderType",
     "Projection",
     "Side",
+    "TimeInForce",
     "Working",
     "apply",
     "client_order_id",

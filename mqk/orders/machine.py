@@ -184,6 +184,8 @@ def apply(order: Order, event: OrderEvent) -> Order:
                 amounts.acknowledged,
                 amounts.replace_qty,
                 {**order.events, event.event_id: event},
+                order.tif,
+                order.reduce_only,
             )
     raise OrderEventError(
         "event",

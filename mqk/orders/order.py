@@ -49,6 +49,16 @@ class OrderType(StrEnum):
 
 
 @unique
+class TimeInForce(StrEnum):
+    """How long an order stays in the market."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+@unique
 class OrderStatus(StrEnum):
     """How far an order has come. NEW is before the broker's first word; the last four are final."""
 
@@ -80,7 +90,8 @@ class Order:
     `qty` is the total in shares, above zero; `filled` how many of them are filled, never more than `qty`; prices in
     micros, present exactly when the type has them; `created_at` in epoch microseconds; `reason` why it ended, or why
     it was made. `acknowledged` says whether the broker has ever answered for it; `replace_qty` is the total asked for
-    in a replacement still unanswered; `events` are the events applied so far, by id.
+    in a replacement still unanswered; `events` are the events applied so far, by id; `reduce_only` says that the order
+    was made to bring a position nearer to zero and for nothing else.
 
     Raises OrderError when a field has no such meaning.
     """
@@ -99,6 +110,8 @@ class Order:
     acknowledged: bool = False
     replace_qty: int | None = None
     events: Mapping[str, OrderEvent] = field(default_factory=dict, repr=False)
+    tif: TimeInForce = TimeInForce.DAY
+    reduce_only: bool = False
 
     def __post_init__(self) -> None:
         # One chain for the many good orders; what is wrong is worked out only when something is.

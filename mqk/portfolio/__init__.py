@@ -3,6 +3,7 @@
 No orders, no prices of its own and no policy; everything other packages need is exported here.
 """
 
+from mqk.portfolio.day_trades import DayTrades
 from mqk.portfolio.entries import CashMovement, Fill
 from mqk.portfolio.errors import LedgerError, LedgerErrorCode, MissingMark
 from mqk.portfolio.ledger import Ledger, LedgerSnapshot
@@ -11,6 +12,7 @@ from mqk.portfolio.position import Position
 
 __all__ = [
     "CashMovement",
+    "DayTrades",
     "Fill",
     "Ledger",
     "LedgerError",

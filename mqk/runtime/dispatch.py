@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
 from mqk.engine import Cancelled, EngineError, Permit, Rejected
 from mqk.engine.gate import authorise
-from mqk.orders import Order, OrderStatus, OrderType, Side
+from mqk.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted
 from mqk.runtime.probe import Step
@@ -201,4 +201,6 @@ def order_of(row: OutboxMessage) -> Order:
         told["stop_price"],
         created_at=row.created_at,
         reason=told["reason"],
+        tif=TimeInForce(told["tif"]),
+        reduce_only=told["reduce_only"],
     )

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from mqk.backtest import RecordedFeed
-from mqk.engine import BarArrived, ClockTicked
+from mqk.engine import BarArrived, ClockTicked, SessionPlanned
 from mqk.market import calendar_of, data_sha256
 from mqk.runtime.errors import FeedError
 
@@ -95,7 +95,10 @@ class Feed:
             if session != last_session:
                 # What happened overnight is the new day's: the session begins before its first fill.
                 opened = min(instant for _, instant in opens)
-                opening = (ClockTicked(opened, recorded.late(opened), session),)
+                opening = (
+                    SessionPlanned(recorded.plan()),
+                    ClockTicked(opened, recorded.late(opened), session),
+                )
             # Also once after all are back in time, so that the engine knows.
             clock = [ClockTicked(at, late, session)] if late or was_late else []
             was_late, last_session, last_at = bool(late), session, at

@@ -136,6 +136,8 @@ class Journal:
             "limit_price": order.limit_price,
             "stop_price": order.stop_price,
             "worst_price": effect.worst_price,
+            "tif": order.tif.value,
+            "reduce_only": order.reduce_only,
             "reason": order.reason,
         }
         outbox.enqueue(
