@@ -143,7 +143,10 @@ class SessionPlanned:
 
 @dataclass(frozen=True, slots=True)
 class FirmSeen:
-    """What the other engines of the desk come to, as they were last recorded: equity and gross exposure, in micros."""
+    """What the other engines of the desk come to, as they were last recorded: equity and gross exposure, in micros.
+
+    It only informs: no time passes with it, and nothing is judged.
+    """
 
     equity: int
     gross_exposure: int
@@ -152,7 +155,10 @@ class FirmSeen:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """The books were compared: whether nothing was found that stops the engine, and how many differences there are."""
+    """The books were compared: whether nothing was found that stops the engine, and how many differences there are.
+
+    It only informs: no time passes with it, and nothing is judged.
+    """
 
     clean: bool
     differences: int
@@ -161,7 +167,10 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class SkewMeasured:
-    """The clocks of this machine and of the database were so many micros apart."""
+    """The clocks of this machine and of the database were so many micros apart.
+
+    It only informs: no time passes with it, and nothing is judged.
+    """
 
     skew: int
     at: int
@@ -199,6 +208,10 @@ _PLAIN: Final[Mapping[str, Any]] = {
         SkewMeasured,
     )
 }
+
+
+Informing = SessionPlanned | FirmSeen | Reconciled | SkewMeasured
+"""What only informs the engine: no time passes with it, and nothing is judged."""
 
 
 def instant_of(event: Event) -> int:

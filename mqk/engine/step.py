@@ -87,16 +87,16 @@ def step(state: EngineState, event: Event) -> list[Effect]:
         case SessionPlanned(plan=plan):
             state.plan_session(plan)
             return effects
-        case FirmSeen(equity=equity, gross_exposure=gross, at=at):
-            _tell_time(state, at)
+        case FirmSeen(equity=equity, gross_exposure=gross):
             state.other_engines = (equity, gross)
+            return effects
         case Reconciled(clean=clean, differences=differences, at=at):
-            _tell_time(state, at)
             state.reconciled_at = at
             state.reconcile.clean, state.reconcile.differences = clean, differences
-        case SkewMeasured(skew=skew, at=at):
-            _tell_time(state, at)
+            return effects
+        case SkewMeasured(skew=skew):
             state.clock.skew = skew
+            return effects
         case _:
             raise EngineError("unknown_event", f"`{kind.__name__}` is not an event")
     judge_account(state, effects)

@@ -14,6 +14,7 @@ from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected
 from mqk.runtime import lifecycle
 from mqk.runtime.books import broker_book, reconcile
 from mqk.runtime.desk import ACTOR, events_of, receive
+from mqk.runtime.desk_facts import DeskFacts
 from mqk.runtime.errors import LeadLost, RunHalted
 from mqk.runtime.probe import Step
 from mqk.runtime.progress import Progress
@@ -49,6 +50,7 @@ class Loop:
         self._every = desk.guards.bundle.schedule.reconcile.micros
         self._patience = desk.guards.bundle.schedule.deadman.micros
         self._away_since: int | None = None
+        self._facts = DeskFacts(desk)
         self._reconciled_at: int | None = None
         self.position = left.position
         self.progress = Progress(total=len(feed), done=left.position)
@@ -101,6 +103,7 @@ class Loop:
             told = events_of(inbox.unapplied(conn, desk.run_id))
             unsent |= {event.client_order_id for event in told if isinstance(event, Rejected | Cancelled)}
             found = reconcile(desk.state, theirs, unsent, now=now, shown=shown, lag=True)
+            self._facts.reconciled(conn, found)
             desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
             desk.journal.seal(conn)
         desk.probe.passed(Step.RECONCILED, "clean" if found.clean else found.reason)
@@ -156,6 +159,7 @@ class Loop:
         """Keep what the broker said, play the turn, and keep what came of it."""
         desk = self._desk
         receive(conn, desk.run_id, messages, instant.at)
+        self._facts.tell(conn, instant)
         desk.probe.passed(Step.MESSAGES_RECEIVED, str(len(messages)))
         rows = inbox.unapplied(conn, desk.run_id)
         told = events_of(rows)
@@ -165,6 +169,7 @@ class Loop:
             inbox.mark_applied(conn, desk.run_id, message_id=row.message_id, at=instant.at)
         desk.journal.heard(told)
         desk.journal.keep(conn, instant.position, effects)
+        self._facts.keep(conn, instant)
         return told, effects
 
     def _compare(self, conn: Connection, theirs: Book | BookError, unsent: Collection[str], now: int) -> Reconciliation:
@@ -172,6 +177,7 @@ class Loop:
         desk = self._desk
         found = reconcile(desk.state, theirs, unsent, now=now, shown=now, lag=False)
         self._reconciled_at = now
+        self._facts.reconciled(conn, found)
         desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
         if not found.clean:
             run = runs.get(conn, desk.run_id)

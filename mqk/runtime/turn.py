@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mqk.engine import step
+from mqk.engine import Informing, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 
 def turn(state: EngineState, instant: Instant, told: Iterable[Event]) -> list[Effect]:
-    """Take in the session that begins, then what was told, then silent feeds and the bars. Changes `state` alone.
+    """Take in what informs, the session that begins, what was told, silent feeds and the bars. Changes `state` alone.
 
     Raises EngineError for what cannot be true of the books.
     """
     effects: list[Effect] = []
-    for events in (instant.opening, told, instant.closing):
+    heard = list(told)
+    informing = [event for event in heard if isinstance(event, Informing)]
+    others = [event for event in heard if not isinstance(event, Informing)]
+    for events in (informing, instant.opening, others, instant.closing):
         for event in events:
             effects += step(state, event)
     return effects

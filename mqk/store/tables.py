@@ -329,3 +329,22 @@ class Latch(Table, table=True):
     since: int = Field(sa_column=Column(EpochMicros, nullable=False))
     released_at: int | None = Field(sa_column=Column(EpochMicros))
     released_by: str | None = Field(sa_column=Column(Text))
+
+
+class EngineAccount(Table, table=True):
+    """What an engine's account came to when it was last recorded, in micros; one row for each engine and mode."""
+
+    __tablename__ = "engine_accounts"
+    __table_args__ = (
+        CheckConstraint(one_of("mode", "PAPER", "LIVE"), name="mode"),
+        CheckConstraint("gross_exposure >= 0", name="gross_exposure"),
+    )
+
+    engine_id: str = Field(sa_column=Column(Text, primary_key=True))
+    mode: str = Field(sa_column=Column(Text, primary_key=True))
+    run_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("runs.run_id", name="fk_engine_accounts_runs"), nullable=False)
+    )
+    equity: int = Field(sa_column=Column(BigInteger, nullable=False))
+    gross_exposure: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: int = Field(sa_column=Column(EpochMicros, nullable=False))
