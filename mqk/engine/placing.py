@@ -102,7 +102,8 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
     if denied or not worst:
         _refuse(state, intent, denied, effects)
         return
-    if mask or state.explain:
+    # An order that passes by a waiver is on the record, whatever else it is.
+    if mask or state.explain or state.guards.order.waives:
         decision = _decide(state, state.windows.view)
     state.refused.pop(symbol, None)
     state.sequence += 1

@@ -79,6 +79,8 @@ def _deciding(expr: syntax.Expr, lookup: Lookup, holds: bool) -> syntax.Expr:
             return _deciding(candidates[0] if op == "and" else candidates[-1], lookup, holds)
         case syntax.If(condition=condition, then=then, otherwise=otherwise):
             return _deciding(then if _truth(condition, lookup) else otherwise, lookup, holds)
+        case syntax.Name(path=path, ref=DerivedRef(definition=definition)) if "." not in path:
+            return _deciding(definition, lookup, holds)  # a policy's own name says no more than what it stands for
         case syntax.Name(ref=DerivedRef(definition=definition)):
             return expr if not isinstance(definition, syntax.Compare | syntax.Quantified) else definition
         case _:

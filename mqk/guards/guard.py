@@ -125,6 +125,11 @@ class Guard:
         """Judge all rules on views given in the order of `parameters`: 0, or a bit per rule that did not pass."""
 
     @property
+    def waives(self) -> bool:
+        """Whether a waiver may set one of the rules aside, so that a clean judgement is worth a decision."""
+        return bool(self._waivable)
+
+    @property
     def source(self) -> str:
         """The generated Python, for reading."""
         return self._emitted.source

@@ -64,6 +64,13 @@ def test_a_name_stands_for_its_expression_also_in_other_names(tmp_path: Path) ->
     assert (finding.observed, finding.limit) == ("6_000 USD", "5_000 USD")
 
 
+def test_a_name_for_a_condition_is_explained_by_the_part_that_decides(tmp_path: Path) -> None:
+    extra = "let: {sound: account.cash >= 0 USD and account.equity > 5_000 USD}\n" + rule("account", "sound", "halt")
+    breach = decide(compiled(tmp_path, extra), Point.ACCOUNT, {"account.equity": "4_000 USD"})
+    (finding,) = [each for each in breach.findings if each.rule == "X-01"]
+    assert finding.message == "`account.equity` is 4_000 USD, must be above 5_000 USD"
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "said"),
     [
@@ -251,6 +258,8 @@ def waived(home: Path, day: int) -> GuardSet:
 
 def test_a_waived_rule_is_judged_only_outside_the_waiver_and_the_decision_names_it(tmp_path: Path) -> None:
     found = waived(tmp_path, 2)
+    assert found.order.waives
+    assert not found.account.waives
     inside = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "SPY"})
     assert "X-01" not in [each.rule for each in inside.findings]
     assert inside.waivers == ("auction",)
