@@ -222,8 +222,8 @@ def _show_order(state: EngineState, asked: Order) -> int:
     position.working_buy = 0 if line is None else line.working_buy
     position.working_sell = 0 if line is None else line.working_sell
     position.exposure = 0 if line is None else line.exposure
-    if price is None:
-        # No bar has ever come: every rule that needs a price errs, and so the order is denied.
+    if price is None or price < 0:
+        # No bar has ever come, or none with a price: every rule that needs a price errs, and so the order is denied.
         order.worst_price = market.price = MISSING
         return 0
     market.price = price

@@ -276,7 +276,7 @@ class EngineState:
 
     def begin_session(self) -> None:
         """A new session: its losses count from the equity at this moment."""
-        self.account.day_start_equity = self.account.equity
+        self.account.day_start_equity = max(self.account.equity, 0)
         self.trades.begin_session(self)
         plan = self.next_plan
         self.plan = plan if plan is not None and plan.day == self.session else None

@@ -43,7 +43,7 @@ class Order(View):
     tif: Annotated[str, Fact(TIME_IN_FORCE, "how long the order stays in the market")]
     limit_price: Annotated[int, Fact(USD, "the limit of a limit order", optional=True)]
     stop_price: Annotated[int, Fact(USD, "the trigger of a stop order", optional=True)]
-    worst_price: Annotated[int, Fact(USD, "the worst price at which the order may fill, costs included")]
+    worst_price: Annotated[int, Fact(USD, "the worst price at which the order may fill, costs included", minimum=0)]
     reduce_only: Annotated[bool, Fact(t.BOOL, "whether the order was made to bring a position nearer to zero only")]
     is_day_trade: Annotated[
         bool, Fact(t.BOOL, "whether filling it, with all that works in the symbol, can complete a day trade")
@@ -91,7 +91,7 @@ class Market(View):
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ("previous_session_close", "session_low")
 
-    price: Annotated[int, Fact(USD, "the last price, the close of the last completed bar")]
+    price: Annotated[int, Fact(USD, "the last price, the close of the last completed bar", minimum=0)]
     volume: Annotated[int, Fact(t.QUANTITY, "shares traded in the last completed bar", minimum=0)]
     range: Annotated[int, Fact(USD, "the high less the low of the last completed bar", minimum=0)]
     bars_seen: Annotated[int, Fact(_BARS, "completed bars of the symbol that were used in this run", minimum=0)]
@@ -108,8 +108,8 @@ class Account(View):
 
     equity: Annotated[int, Fact(USD, "cash and positions at their last prices")]
     cash: Annotated[int, Fact(USD, "cash, settled or not")]
-    day_start_equity: Annotated[int, Fact(USD, "equity when the session began")]
-    peak_equity: Annotated[int, Fact(USD, "the highest equity seen, updated by every price")]
+    day_start_equity: Annotated[int, Fact(USD, "equity when the session began, zero if it was below", minimum=0)]
+    peak_equity: Annotated[int, Fact(USD, "the highest equity seen, updated by every price", minimum=0)]
     realised_today: Annotated[int, Fact(USD, "profit realised since the session began, all fees since then taken off")]
     losing_streak: Annotated[int, Fact(_TRADES, "closing orders in a row that lost money, up to the last", minimum=0)]
     gross_exposure: Annotated[

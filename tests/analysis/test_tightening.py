@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mqk.analysis.moments import lookup_of
@@ -208,8 +208,8 @@ def pairs(draw: st.DrawFn) -> tuple[list[RuleSource], list[RuleSource]]:
     return low, high
 
 
-@settings(max_examples=30, deadline=None)
-@given(pairs(), st.lists(facts(), min_size=20, max_size=40))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.too_slow])
+@given(pairs(), st.lists(facts(), min_size=4, max_size=12))
 def test_nothing_that_any_moment_shows_to_be_looser_is_ever_called_tighter(
     drawn: tuple[list[RuleSource], list[RuleSource]], moments: list[dict[str, object]]
 ) -> None:

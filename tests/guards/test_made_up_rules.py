@@ -18,7 +18,7 @@ def folder(home: Path, extra: str, **replaced: tuple[str, str]) -> Path:
     for source in SHIPPED.rglob("*.yaml"):
         text = source.read_text(encoding="utf-8")
         if source.name == "main.yaml":
-            text = text.replace("risk: [tier_a_consistent]", "risk: [tier_a_consistent, extra]")
+            text = text.replace("risk: [tier_a_consistent,", "risk: [tier_a_consistent, extra,")
         for name, (old, new) in replaced.items():
             if source.stem == name:
                 assert old in text
