@@ -29,6 +29,7 @@ from mqk.policy import (
     LetSource,
     PolicyError,
     RuleSource,
+    Span,
     TableSource,
     Text,
     error,
@@ -100,6 +101,7 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
             error("MQK-1405", f"nothing fills in `{{{word}}}` in a confirmation", span, help_)
             for word, span, help_ in unknown_placeholders(source, bundle)
         ]
+    compiler.transitions(machines.values())
     compiler.refuse_unread(machines.values())
     if compiler.diagnostics:
         raise PolicyError(compiler.diagnostics)
@@ -157,17 +159,28 @@ class _Compiler:
             symbols=symbols_of(when, INDEXED[point]) if point in INDEXED else None,
             waivers=tuple(waivers),
         )
-        self._refuse_unsupplied(when, rule.expressions, point, source.require)
+        self._refuse_unsupplied(when, rule.expressions, point, source.require.span)
         return replace(rule, cost=sum(cost(each) for each in rule.expressions))
 
     def _refuse_unsupplied(
-        self, when: syntax.Expr | None, parts: Sequence[syntax.Expr], point: Point, text: Text
+        self, when: syntax.Expr | None, parts: Sequence[syntax.Expr], point: Point, span: Span
     ) -> None:
+        if point is Point.DIFFERENCE:
+            return  # where nobody finds differences, nothing is judged there
         for name in unsupplied(when, parts, point, self._bundle.mode):
             modes = " and ".join(facts_at(point)[name].modes)
             message = f"nobody supplies `{name}` in {self._bundle.mode}: it is known in {modes}"
             help_ = f"ask for it with `present({name})`, or write `when: run.mode == ...`"
-            self.diagnostics.append(error("MQK-1407", message, text.span, help_))
+            self.diagnostics.append(error("MQK-1407", message, span, help_))
+
+    def transitions(self, machines: Iterable[Machine]) -> None:
+        """What is asked of the conditions of moves once they are compiled."""
+        point = Point.TRANSITION
+        self.diagnostics += self.names.judged_tables(point, PolicyEnvironment.of(self._bundle, point, self.names))
+        for machine in machines:
+            for move in machine.transitions:
+                parts = [part for part in (move.when, move.require) if part is not None]
+                self._refuse_unsupplied(move.when, parts, point, move.span)
 
     def expression(self, text: Text, environment: PolicyEnvironment) -> syntax.Expr | None:
         """The checked condition written in a policy; None when it was reported."""

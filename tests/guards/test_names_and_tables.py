@@ -133,6 +133,20 @@ def test_a_fact_of_another_mode_may_be_read_where_it_is_known(tmp_path: Path, re
     assert compiled(tmp_path, rule("bar", require, "reject", when=when)).bar.rules
 
 
+def test_a_move_that_needs_what_nobody_supplies_is_refused(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        rule("account", "account.equity > 0 USD", "halt"),
+        main=("mode: PAPER", "mode: BACKTEST"),
+        run=("when: run.mode == LIVE", "when: run.mode == BACKTEST"),
+    )
+    with pytest.raises(PolicyError) as caught:
+        compile_bundle(effective_bundle(load_policies([place]), "MAIN"))
+    assert {(each.code, each.message.split(":")[0]) for each in caught.value.diagnostics} == {
+        ("MQK-1407", f"nobody supplies `reconcile.{fact}` in BACKTEST") for fact in ("age", "clean")
+    }
+
+
 @pytest.mark.parametrize(
     ("price", "side", "row"),
     [
