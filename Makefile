@@ -7,7 +7,7 @@ ENV := .venv/.project-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz bench lint format lock clean
+.PHONY: help demo test fuzz bench lint format reference lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,10 +29,15 @@ lint: $(ENV)  ## style, formatting, types and the floors of the architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+	$(BIN)/mqk policy fmt --check policies
 
 format: $(ENV)  ## rewrite the sources in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mqk policy fmt policies
+
+reference: $(ENV)  ## write the pages of facts, expressions, kinds and diagnostics anew
+	$(BIN)/mqk reference --out schemas/reference
 
 lock: $(ENV)  ## resolve pyproject.toml again into requirements.lock: names, versions, hashes
 	$(BIN)/uv pip compile --quiet --all-extras --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
@@ -40,7 +45,7 @@ lock: $(ENV)  ## resolve pyproject.toml again into requirements.lock: names, ver
 
 clean:  ## stop the database of this checkout, remove what was built and the environment
 	if [ -x $(BIN)/mqk ]; then for dir in .mqk .mqk/demo; do $(BIN)/mqk db stop --data-dir $$dir; done; fi
-	rm -rf .mqk .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .mqk .venv build dist tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock is complete, so pip has nothing to resolve. --no-compile: only what is imported gets compiled.

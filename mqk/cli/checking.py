@@ -44,6 +44,7 @@ from mqk.quantity import QuantityError
 from mqk.strategies import Registry, StrategyError
 
 _POINTS: Final = tuple(Point)
+_MOST_PAGES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def check(policies: PolicySet, as_of: date | None = None) -> Checked:
 def summary(checked: Checked) -> str:
     """What was checked, and how much is wrong with it, in one line."""
     policies = checked.policies
-    documents = len(_documents(policies))
+    documents = _documents(policies)
     counts = {
         severity: sum(each.severity is severity for each in checked.diagnostics)
         for severity in (Severity.ERROR, Severity.WARNING)
@@ -80,10 +81,18 @@ def summary(checked: Checked) -> str:
     wrong = [_counted(count, severity.value) for severity, count in counts.items() if count]
     if not wrong:
         engines = ", ".join(policies.ids("engine")) or "none"
-        where = f"{_counted(documents, 'document')} in {_counted(len(policies.sources), 'file')}"
-        return f"{where}, engines {engines}: no faults"
+        rules = sum(len(each.node.mappings("rules")) for each in documents)
+        where = f"{_counted(len(documents), 'document')} in {_counted(len(policies.sources), 'file')}"
+        return f"{where}, {_counted(rules, 'rule')}, engines {engines}: no faults"
     files = len({each.span.file for each in checked.diagnostics})
     return f"{' and '.join(wrong)} in {_counted(files, 'file')}"
+
+
+def pages(checked: Checked) -> str | None:
+    """The command that explains what was found; None when there is nothing to explain."""
+    codes = list(dict.fromkeys(each.code for each in checked.diagnostics))
+    more = " …" if len(codes) > _MOST_PAGES else ""
+    return f"explained by: mqk explain {' '.join(codes[:_MOST_PAGES])}{more}" if codes else None
 
 
 def _counted(count: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mqk.cli.exits import Exit, Failure
+from mqk.cli.exits import Failure
 from mqk.cli.options import Format, FormatOption
 from mqk.cli.output import print_json, say
 from mqk.policy import CODES, closest
@@ -21,25 +21,31 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def explain_(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="Such as MQK-1101, or 1101.", show_default="list all codes")
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CODE]...", help="Such as MQK-1101, or 1101.", show_default="list all codes"),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Explain a diagnostic: what it means, an example that has the fault, and how to mend it."""
-    if code is None:
+    if not codes:
         _list(format_)
         return
-    wanted = full_code(code)
-    if wanted not in CODES:
-        near = closest(wanted, CODES)
-        help_ = f"did you mean `{near}`?" if near is not None else "`mqk explain` lists all codes"
-        raise Failure(f"there is no diagnostic `{code}`", help_, code=Exit.BAD_INPUT)
-    page = explain(wanted)
+    pages = [explain(_known(code)) for code in codes]
     if format_ is Format.JSON:
-        print_json({"code": page.code, "title": page.title, "meaning": page.meaning, "page": page.text})
+        names = ("code", "title", "meaning", "text")
+        print_json([{name: getattr(page, name) for name in names} for page in pages])
     else:
-        say(page.text.rstrip("\n"))
+        say("\n\n".join(page.text.rstrip("\n") for page in pages))
+
+
+def _known(code: str) -> str:
+    wanted = full_code(code)
+    if wanted in CODES:
+        return wanted
+    near = closest(wanted, CODES)
+    help_ = f"did you mean `{near}`?" if near is not None else "`mqk explain` lists all codes"
+    raise Failure(f"there is no diagnostic `{code}`", help_)
 
 
 def _list(format_: Format) -> None:

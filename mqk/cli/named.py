@@ -24,6 +24,7 @@ def names_in(documents: Iterable[Document]) -> Names:
             id_ = node.scalar("id")
             columns = [node.mapping(each).entries for each in ("input", "output")]
             whole = node.scalar("title") and all(isinstance(e.value, Scalar) for part in columns for e in part.values())
-            if id_ is not None and whole and not node.partial and node.mappings("rows"):
+            filled = all(row.scalar(name) for row in node.mappings("rows") for name in columns[1])
+            if id_ is not None and whole and filled and not node.partial and node.mappings("rows"):
                 tables[id_.text] = read_table(document, node, ())
     return Names(lets, tables)

@@ -5,57 +5,27 @@ What lives here: the three commands' arguments and endings. What they print is l
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mqk.cli import checking, decision, effective, policy_graph, policy_prove, policy_test
+from mqk.cli import decision, effective, policy_check, policy_fmt, policy_graph, policy_prove, policy_test
 from mqk.cli.bound import bind, policies_at
-from mqk.cli.exits import Exit
 from mqk.cli.facts import read_document
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
-from mqk.cli.output import in_color, print_json, say
-from mqk.cli.policy_costs import costs
+from mqk.cli.output import print_json, say
 from mqk.guards import Point, canonical_name, read_facts
-from mqk.policy import Severity, effective_bundle, load_policies, render_json, render_text
+from mqk.policy import effective_bundle, load_policies
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Check policies, ask them for a decision, see what is in force."
 )
 
+app.command("check")(policy_check.run)
+app.command("fmt")(policy_fmt.run)
 app.command("test")(policy_test.run)
 app.command("graph")(policy_graph.run)
 app.command("prove")(policy_prove.run)
-
-
-@app.command()
-def check(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
-    as_of: AsOfOption = None,
-    format_: FormatOption = Format.TEXT,
-    show_costs: Annotated[
-        bool, typer.Option("--costs", help="Also print what judging each rule costs at worst.")
-    ] = False,
-) -> None:
-    """Find everything wrong with policies: syntax, values, references, expressions. Exit 1 when there is an error."""
-    chosen = paths or [policies_at(None)]
-    checked = checking.check(load_policies(chosen), as_of)
-    errors = sum(each.severity is Severity.ERROR for each in checked.diagnostics)
-    if format_ is Format.JSON:
-        say(render_json(checked.diagnostics))
-    else:
-        if checked.diagnostics:
-            say(render_text(checked.diagnostics, checked.policies.sources, color=in_color()))
-        say(checking.summary(checked))
-        if show_costs and not errors:
-            say(costs(checked.policies, as_of))
-    raise typer.Exit(Exit.FINDING if errors else Exit.DONE)
 
 
 @app.command()

@@ -33,6 +33,7 @@ from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import AsOfOption, Format, FormatOption
 from mqk.cli.output import in_color, note, print_json, say
 from mqk.policy import Diagnostic, PolicyError, PolicySet, in_order, load_policies, render_text
+from mqk.policy.formatting import format_bytes
 from mqk.quantity import QuantityError, format_ratio, parse_ratio
 
 _INDENT = " " * 4
@@ -222,7 +223,8 @@ def _generate(bench: Bench, engine: str | None, *, write: bool, brief: bool) -> 
         subject = bench.subject(name)
         made = boundary_cases(subject)
         cases = needed(subject, made.cases, verdicts, bench) if brief else made.cases
-        for file, text in write_documents(subject, cases).items():
+        for file, written in write_documents(subject, cases).items():
+            text = format_bytes(written.encode(), file).after
             if write:
                 path = Path(file)
                 changed = not path.is_file() or path.read_text("utf-8") != text

@@ -19,6 +19,8 @@ from mqk.policy.documents import Document, PolicySet, load_policies
 from mqk.policy.effective import check_policies, effective_bundle
 from mqk.policy.nodes import Entry, Mapping, Node, Scalar, Sequence, Text
 from mqk.policy.render import render_json, render_text
+from mqk.policy.render_github import render_github
+from mqk.policy.render_sarif import render_sarif
 from mqk.policy.resources import schemas_dir, shipped_policies_dir
 from mqk.policy.sources import (
     ClaimSource,
@@ -93,7 +95,9 @@ __all__ = [
     "quoted",
     "read_any",
     "read_limit",
+    "render_github",
     "render_json",
+    "render_sarif",
     "render_text",
     "schemas_dir",
     "shipped_policies_dir",

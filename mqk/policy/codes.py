@@ -125,6 +125,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1457": "an unknown baseline",
         "MQK-1458": "a test of no engine, or of an unknown one",
         "MQK-1459": "a test without a case",
+        "MQK-1480": "a file that cannot be laid out anew",
     }
 )
 

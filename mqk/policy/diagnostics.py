@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 # What a message quotes of the user's text at most, so that one wrong value cannot fill a screen.
-_LONGEST_QUOTE = 60
+LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -114,7 +114,7 @@ def quoted(text: str) -> str:
     """The user's text between back-quotes: one line, printable, and not longer than a glance."""
     line = re.sub(r"[ \n\r\t]+", " ", text)
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    return f"`{line}`" if len(line) <= _LONGEST_QUOTE else f"`{line[:_LONGEST_QUOTE]}…`"
+    return f"`{line}`" if len(line) <= LONGEST_QUOTE else f"`{line[:LONGEST_QUOTE]}…`"
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:

@@ -82,7 +82,7 @@ def load_policies(paths: Sequence[Path]) -> PolicySet:
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     unread: set[str] = set()
-    for path in _files(paths, found):
+    for path in policy_files(paths, found):
         file = shown_path(path)
         try:
             data = path.read_bytes()
@@ -168,7 +168,7 @@ def _capped(faults: list[Diagnostic], file: str) -> list[Diagnostic]:
     return [*ordered[:MAX_FAULTS], error("MQK-1019", message, Span(file, 1, 1, 1, 1), "mend those first")]
 
 
-def _files(paths: Sequence[Path], found: list[Diagnostic]) -> list[Path]:
+def policy_files(paths: Sequence[Path], found: list[Diagnostic]) -> list[Path]:
     """The policy files among `paths`, each once, in an order that depends on nothing but their names."""
     files: dict[Path, Path] = {}
     for path in paths:

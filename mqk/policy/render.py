@@ -8,58 +8,58 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from mqk.policy.diagnostics import Diagnostic, Severity, Span
-from mqk.policy.source import split_lines
+from mqk.policy.secrecy import Screen
 
 _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
 _COLORS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m"}
 _BLUE = "\x1b[34m"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def render_json(diagnostics: Iterable[Diagnostic]) -> str:
+def render_json(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str] = _NONE) -> str:
     """A JSON list of `{code, severity, message, help, file, line, column, end_line, end_column}`."""
-    return json.dumps([each.to_json() for each in diagnostics], indent=2, ensure_ascii=False)
+    screened = Screen(diagnostics, sources).screened()
+    return json.dumps([each.to_json() for each in screened], indent=2, ensure_ascii=False)
 
 
 def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False) -> str:
     """Each diagnostic as a paragraph; `sources` are the texts of the files by the names that spans use."""
-    lines_of: dict[str, list[str]] = {}
-
-    def source_line(span: Span) -> str | None:
-        if span.file not in lines_of:
-            lines_of[span.file] = split_lines(sources.get(span.file, ""))
-        lines = lines_of[span.file]
-        return lines[span.line - 1] if span.file in sources and span.line <= len(lines) else None
-
+    screen = Screen(diagnostics, sources)
     paint = _painted if color else _plain
-    return "\n".join(_paragraph(each, source_line(each.span), paint) for each in diagnostics)
+    return "\n".join(_paragraph(each, screen, paint) for each in screen.screened())
 
 
-def _paragraph(diagnostic: Diagnostic, line: str | None, paint: _Paint) -> str:
-    span = diagnostic.span
-    head = f"{paint(_COLORS[diagnostic.severity], diagnostic.severity.value)}[{diagnostic.code}]"
-    out = [f"{paint(_BOLD, str(span))}: {head}: {paint(_BOLD, _shown(diagnostic.message))}"]
-    if line is not None:
-        margin = len(str(span.line))
-        bar = paint(_BLUE, "|")
-        before, token = _split(line, span)
-        caret = " " * _width(before) + "^" * max(_width(token), 1)
-        out += [
-            f" {paint(_BLUE, str(span.line))} {bar} {_shown(line)}".rstrip(),
-            f" {' ' * margin} {bar} {paint(_COLORS[diagnostic.severity], caret)}",
-        ]
+def _paragraph(diagnostic: Diagnostic, screen: Screen, paint: _Paint) -> str:
+    color = _COLORS[diagnostic.severity]
+    head = f"{paint(color, diagnostic.severity.value)}[{diagnostic.code}]"
+    out = [f"{paint(_BOLD, str(diagnostic.span))}: {head}: {paint(_BOLD, _shown(diagnostic.message))}"]
+    out += _excerpt(diagnostic.span, screen, paint, color, "^")
     if diagnostic.help is not None:
         out.append(f"   help: {_shown(diagnostic.help)}")
-    out += [f"   note: {_shown(text)} ({where})" for text, where in diagnostic.notes]
+    for text, where in diagnostic.notes:
+        out.append(f"   note: {_shown(text)} ({where})")
+        out += _excerpt(where, screen, paint, _BLUE, "-")
     return "\n".join(out) + "\n"
 
 
-def _split(line: str, span: Span) -> tuple[str, str]:
-    """What stands before the token on its first line, and the token, cut at the end of that line."""
-    end = span.end_column - 1 if span.end_line == span.line else len(line)
-    return line[: span.column - 1], line[span.column - 1 : end]
+def _excerpt(span: Span, screen: Screen, paint: _Paint, color: str, mark: str) -> list[str]:
+    """The line of a span with its number, and under the token a row of marks."""
+    parts = screen.excerpt(span)
+    if parts is None:
+        return []
+    before, token, after = parts
+    margin = " " * len(str(span.line))
+    bar = paint(_BLUE, "|")
+    row = " " * _width(before) + mark * max(_width(token), 1)
+    return [
+        f" {paint(_BLUE, str(span.line))} {bar} {_shown(before + token + after)}".rstrip(),
+        f" {margin} {bar} {paint(color, row)}",
+    ]
 
 
 def _shown(line: str) -> str:

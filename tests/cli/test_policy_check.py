@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,33 @@ def test_three_typos_are_three_carets_with_three_suggestions(mqk: Mqk, policies:
         "   help: did you mean `us_equities_base`?\n"
         "\n"
         "3 errors in 3 files\n"
+        "explained by: mqk explain MQK-1101 MQK-1302 MQK-1201\n"
     )
+
+
+def test_quiet_says_only_what_is_wrong(mqk: Mqk, policies: Path) -> None:
+    assert mqk("policy", "check", "--quiet").out == ""
+    change(policies / "engines" / "main.yaml", "mode: PAPER\n\n", "mode: PAPR\n\n")
+    loud, quiet = mqk("policy", "check").out, mqk("policy", "check", "-q")
+    assert quiet.code == 1
+    assert loud.startswith(quiet.out)
+    assert "error[" in quiet.out
+    assert "explain" not in quiet.out
+
+
+def test_the_summary_counts_what_was_checked(mqk: Mqk) -> None:
+    said = mqk("policy", "check").out
+    assert re.fullmatch(r"\d+ documents in \d+ files, \d+ rules, engines EXP, MAIN: no faults\n", said)
+
+
+def test_github_and_sarif_are_for_machines(mqk: Mqk, policies: Path) -> None:
+    change(policies / "engines" / "main.yaml", "mode: PAPER\n\n", "mode: PAPR\n\n")
+    github = mqk("policy", "check", "--format", "github")
+    assert github.code == 1
+    assert github.out.startswith("::error file=policies/engines/main.yaml,line=")
+    sarif = mqk("policy", "check", "--format", "sarif")
+    assert (sarif.code, sarif.err) == (1, "")
+    assert [each["ruleId"] for each in sarif.json["runs"][0]["results"]] == ["MQK-1105"]
 
 
 @pytest.mark.parametrize(
