@@ -22,7 +22,7 @@ from mqk.dsl.errors import DslError
 MAX_LENGTH = 2_000
 MAX_DEPTH = 60
 
-_COMPARATORS = {"=": "==", "<>": "!=", "=<": "<=", "=>": ">="}
+_COMPARATORS = {"=": "==", "<>": "!=", "=<": "<=", "=>": ">=", ":=": "==", "≤": "<=", "≥": ">=", "≠": "!="}
 _WORDS = {"&&": "and", "||": "or", "!": "not", "&": "and", "|": "or"}
 
 

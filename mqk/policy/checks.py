@@ -55,7 +55,7 @@ def _limit_names(root: Mapping) -> Iterator[Diagnostic]:
     schemas = schema_set()
     known = schemas.known_limits()
     for name, entry in root.mapping("limits").entries.items():
-        meant = None if name in known else closest(name, known, steps=1)
+        meant = None if name in known or "." in name else closest(name, known, steps=1)
         if meant is not None and isinstance(entry.value, Scalar):
             try:
                 read_value(schemas.limit_format(meant), entry.value.text)

@@ -113,7 +113,9 @@ def read_document(data: bytes, file: str, schemas: SchemaSet) -> tuple[str, Docu
     kind, faults = kind_of(root)
     if kind is None:
         return loaded.text, None, [*found, *_fresh(found, [*faults, *dotted_keys(root)])]
-    found += _fresh(found, [*validate(root, kind, schemas), *check_document(root, kind)])
+    more = check_document(root, kind)
+    # What a check has told of a token, with what was meant by it, need not be told in the schema's words as well.
+    found += _fresh(found, [*_fresh(more, validate(root, kind, schemas)), *more])
     return loaded.text, _document(root, kind, file), found
 
 

@@ -13,9 +13,10 @@ from mqk.policy.checks import check_document
 from mqk.policy.comments import Comments
 from mqk.policy.diagnostics import Diagnostic, Severity, Span, error, in_order
 from mqk.policy.layout import Layout, UnknownLayoutError
-from mqk.policy.loader import Loaded, load_bytes, load_text
+from mqk.policy.loader import Loaded, load_text
 from mqk.policy.nodes import Mapping, Node, Scalar, Sequence
 from mqk.policy.schemas import schema_set
+from mqk.policy.secrets import load_without_secrets
 from mqk.policy.source import Source
 from mqk.policy.validate import kind_of, validate
 
@@ -36,7 +37,7 @@ class Formatted:
 
 def format_bytes(data: bytes, file: str) -> Formatted:
     """The bytes of a policy file in the house layout. A file with faults is left as it is, with all of them."""
-    loaded = load_bytes(data, file)
+    loaded = load_without_secrets(data, file)
     before = data.decode("utf-8", errors="replace")
     found = [each for each in _faults(loaded) if each.severity is Severity.ERROR]
     if found or loaded.root is None:

@@ -134,7 +134,7 @@ def _format(fault: Fault, value: Scalar, place: Place) -> Diagnostic:
             number = re.match("[0-9]+", value.text)
             if code == "unit" and noun and number:
                 help_ = f"write `{number[0]} {noun}`"
-            return error(QUANTITY_CODES[code], message, value.span, help_ or _such_as(place.schema))
+            return error(QUANTITY_CODES[code], message.replace("\n", " "), value.span, help_ or _such_as(place.schema))
         case DslError() as cause:
             return expression_fault(cause, value)
         case MalformedError(message=message, help=help_):

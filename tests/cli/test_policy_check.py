@@ -122,7 +122,7 @@ def test_expressions_and_parameters_are_checked_although_another_file_is_broken(
     change(policies / "base" / "us_equities.yaml", "not run.killed", "not run.kiled")
     change(policies / "engines" / "main.yaml", "lookback: 50", "lookback: often")
     change(policies / "engines" / "exp.yaml", "  market.price: 470.00 USD", "  market.prize: 470.00 USD")
-    change(policies / "lifecycle" / "run.yaml", "reconcile.age < 60s", "reconcile.age < 60 USD")
+    change(policies / "lifecycle" / "run.yaml", "reconcile.age < 60s, confirm", "reconcile.age < 60 USD, confirm")
     found = mqk("policy", "check", "--format", "json").json
     assert [(each["file"].removeprefix("policies/"), each["code"]) for each in found] == [
         ("base/us_equities.yaml", "MQK-1302"),
