@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mqk.analysis.lifecycle import invariants
 from mqk.analysis.moments import lookup_of, ordinary
-from mqk.analysis.rules import Judged, condition, outcome_level, rules_at, said, true
+from mqk.analysis.rules import Judged, condition, outcome_level, rules_at, said, stops, true
 from mqk.analysis.tightening import looser
 from mqk.analysis.verdicts import Answer, Verdict, Witness
 from mqk.guards.environment import PolicyEnvironment
@@ -23,9 +23,6 @@ from mqk.policy.sources import ClaimSource
 if TYPE_CHECKING:
     from mqk.dsl.emit_smt import Encoder
     from mqk.dsl.emit_smt_numbers import Term
-
-# Outcomes from here on stop something.
-_STOPS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def _wrong(claim: ClaimSource, point: Point) -> frozenset[int]:
 
 
 def _no_more_permissive(claim: ClaimSource, bundle: Bundle, than: Bundle, point: Point) -> Proof:
-    found = looser(than, bundle, (point,), least=_STOPS)
+    found = looser(than, bundle, (point,), least=stops(point))
     worst = min(found, key=lambda each: (each.answer.verdict is Verdict.UNDECIDED, each.rule.id), default=None)
     answer = Answer(Verdict.PROVED) if worst is None else worst.answer
     shows = tuple(

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from mqk.analysis.moments import lookup_of, ordinary
-from mqk.analysis.rules import Judged, condition, rules_at, true
+from mqk.analysis.rules import Judged, condition, rules_at, stops, true
 from mqk.analysis.verdicts import Answer, Verdict, Witness
 from mqk.dsl import Expr
 from mqk.guards.environment import PolicyEnvironment
@@ -170,7 +170,7 @@ class _Moves:
 
         if self._rules is None:
             self._rules = rules_at(self._bundle, _AT)
-        blocking = [rule for rule in self._rules if rule.level > 1]
+        blocking = [rule for rule in self._rules if rule.level >= stops(_AT)]
 
         def goal(encoder: Encoder) -> Term:
             return model.possible_move(encoder, wanted, blocking, without)

@@ -17,14 +17,15 @@ from mqk.dsl.emit_smt_terms import every, negation, some
 
 
 def passes(encoder: Encoder, rule: Judged) -> Term:
-    """When a rule passes: at an exit that it lets go, where it does not apply, or where what it asks for holds."""
+    """When a rule passes: where it spares a moment, does not apply, or has what it asks for."""
     answer = holds(encoder, rule.require)
     if rule.when is not None:
         when = encoder.encode(rule.when)
         answer = every([when.defined, some([negation(when.value), answer])])
-    if rule.gate is not None:
-        gate = encoder.encode(rule.gate)
-        answer = every([gate.defined, some([gate.value, answer])])
+    for spared in (rule.waived, rule.gate, rule.elsewhere):
+        if spared is not None:
+            each = encoder.encode(spared)
+            answer = every([each.defined, some([each.value, answer])])
     return answer
 
 

@@ -9,12 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mqk.dsl import DslError, EvaluationError, Expr, check_expression, evaluate, parse_expression
+from mqk.dsl import (
+    ConstantRef,
+    DslError,
+    EvaluationError,
+    Expr,
+    FactRef,
+    check_expression,
+    evaluate,
+    parse_expression,
+    syntax,
+)
 from mqk.dsl import types as t
+from mqk.guards.compile import EVERYWHERE
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.explain import explain
+from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.lookup import ViewLookup
-from mqk.guards.points import LADDERS, Enforcement, Point
+from mqk.guards.points import LADDERS, WARN, Enforcement, Point
 from mqk.policy import Bundle, LatchSource, RuleSource, Span
 
 _GATE = "order.reduces"
@@ -22,7 +34,11 @@ _GATE = "order.reduces"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One rule with its checked conditions; `level` is what a breach contributes, as a step on the point's ladder."""
+    """One rule with its checked conditions, judged as guard.py judges it.
+
+    `level` is what a breach contributes, as a step on the point's ladder; `elsewhere` holds for symbols that the rule
+    is not about, `waived` where a waiver sets it aside.
+    """
 
     id: str
     point: Point
@@ -34,6 +50,8 @@ class Judged:
     confirm: int
     latch: LatchSource | None
     source: RuleSource
+    elsewhere: Expr | None = None
+    waived: Expr | None = None
 
     @property
     def span(self) -> Span:
@@ -47,19 +65,21 @@ class Judged:
             case Enforcement.SHADOW:
                 return 0
             case Enforcement.WARN:
-                return 1
+                return LADDERS[self.point].index(WARN)
             case _:
                 return LADDERS[self.point].index(self.outcome)
 
     def expressions(self) -> Iterator[Expr]:
         """Everything it judges."""
-        yield from (each for each in (self.gate, self.when, self.require) if each is not None)
+        parts = (self.elsewhere, self.gate, self.waived, self.when, self.require)
+        yield from (each for each in parts if each is not None)
 
     def passes(self, lookup: ViewLookup) -> bool:
         """Whether it passes at a moment, by the reference interpreter; an error does not pass."""
         try:
-            if self.gate is not None and evaluate(self.gate, lookup):
-                return True
+            for spared in (self.elsewhere, self.gate, self.waived):
+                if spared is not None and evaluate(spared, lookup):
+                    return True
             return (self.when is not None and not evaluate(self.when, lookup)) or bool(evaluate(self.require, lookup))
         except EvaluationError:
             return False
@@ -69,7 +89,9 @@ def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:
     """A rule checked in an environment; None when it does not check there, which the compiler of guards reports."""
     require = condition(source.require.text, environment)
     when = condition(source.when.text, environment) if source.when is not None else None
-    if require is None or (source.when is not None and when is None):
+    scopes = [EVERYWHERE if each.scope is None else condition(each.scope.text, environment) for each in source.waivers]
+    waived = [each for each in scopes if each is not None]
+    if require is None or (source.when is not None and when is None) or len(waived) < len(scopes):
         return None
     point = environment.point
     gated = point is Point.ORDER and not source.exits_included
@@ -84,7 +106,32 @@ def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:
         confirm=source.confirm,
         latch=source.latch,
         source=source,
+        elsewhere=_elsewhere(when, point),
+        waived=_any(waived),
     )
+
+
+def _elsewhere(when: Expr | None, point: Point) -> Expr | None:
+    """That a moment is about another symbol than the rule, which is asked before all else."""
+    fact = INDEXED.get(point)
+    symbols = None if fact is None else symbols_of(when, fact)
+    if fact is None or symbols is None:
+        return None
+    name = syntax.Name(start=0, end=0, path=fact, ref=FactRef(fact, t.SYMBOL), type=t.SYMBOL)
+    kind = t.set_of(t.SYMBOL)
+    own = syntax.Name(start=0, end=0, path="symbols", ref=ConstantRef("symbols", kind, symbols), type=kind)
+    return syntax.Member(start=0, end=0, item=name, container=own, negated=True, type=t.BOOL)
+
+
+def _any(scopes: list[Expr]) -> Expr | None:
+    if len(scopes) < 2:
+        return scopes[0] if scopes else None
+    return syntax.Connective(start=0, end=0, op="or", operands=tuple(scopes), type=t.BOOL)
+
+
+def stops(point: Point) -> int:
+    """The step on a point's ladder from which on an outcome stops something."""
+    return LADDERS[point].index(WARN) + 1
 
 
 def rules_at(bundle: Bundle, point: Point) -> list[Judged]:

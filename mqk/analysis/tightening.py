@@ -162,7 +162,12 @@ def without(low: Bundle, high: Bundle, names: frozenset[str]) -> Bundle:
 def _reads_alike(one: Judged, other: Judged) -> bool:
     return all(
         meaning(a) == meaning(b)
-        for a, b in ((one.require, other.require), (one.when, other.when), (one.gate, other.gate))
+        for a, b in (
+            (one.require, other.require),
+            (one.when, other.when),
+            (one.gate, other.gate),
+            (one.waived, other.waived),
+        )
     )
 
 
@@ -177,4 +182,5 @@ def _facets(rule: RuleSource) -> tuple[object, ...]:
         rule.latch,
         rule.exits_included,
         rule.enforce,
+        tuple(" ".join(("true" if each.scope is None else each.scope.text).split()) for each in rule.waivers),
     )

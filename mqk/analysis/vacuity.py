@@ -54,8 +54,8 @@ def _faults(rule: Judged, moments: list[ViewLookup]) -> Iterator[Diagnostic]:
 
 def _can(rule: Judged, wanted: list[tuple[Expr, bool]], moments: list[ViewLookup]) -> bool:
     """Whether some moment is as wanted, among those the rule judges. A few moments are tried before it is asked."""
-    if rule.gate is not None:
-        wanted = [(rule.gate, False), *wanted]
+    spared = [(each, False) for each in (rule.elsewhere, rule.gate) if each is not None]
+    wanted = [*spared, *wanted]
     for lookup in moments:
         if all(true(expr if value else _negated(expr), lookup) for expr, value in wanted):
             return True

@@ -6,6 +6,7 @@ unknowns, and what is left must be the interpreter's answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -22,6 +23,13 @@ from mqk.dsl.syntax import Value
 SLOTS = 4
 
 
+def grounding(encoder: Encoder, moment: Lookup) -> Callable[[Any], Any]:
+    """Puts a moment's facts in the place of an encoder's unknowns in any term."""
+    reading = Reading.__new__(Reading)
+    reading.encoder = encoder
+    return _Facts(reading.facts(moment)).ground
+
+
 class Reading:
     """An expression as the solver reads it, to be asked at many moments."""
 
@@ -33,11 +41,7 @@ class Reading:
 
     def at(self, moment: Lookup) -> Value | None:
         """What the expression is worth at a moment; None when it is not defined."""
-        facts = self._elements(moment)
-        known = {term.get_id() for term, _ in facts}
-        for unknown in self.encoder.unknowns.values():
-            if unknown.usable.get_id() not in known:
-                facts += self._facts(unknown, moment)
+        facts = self.facts(moment)
         known_now = _Facts(facts)
         if self._axioms is None:
             self._axioms = z3.And(*self.encoder.axioms())
@@ -45,6 +49,15 @@ class Reading:
         if not _truth(known_now.ground(self.encoded.defined)):
             return None
         return self._value(self.encoded.value, known_now)
+
+    def facts(self, moment: Lookup) -> list[tuple[Any, Any]]:
+        """What stands for each of the encoder's unknowns at a moment."""
+        found = self._elements(moment)
+        known = {term.get_id() for term, _ in found}
+        for unknown in self.encoder.unknowns.values():
+            if unknown.usable.get_id() not in known:
+                found += self._facts(unknown, moment)
+        return found
 
     def _elements(self, moment: Lookup) -> list[tuple[Any, Any]]:
         """Collections: which elements are there, and their fields."""
