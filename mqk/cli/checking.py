@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from mqk.analysis.soundness import unsound
+from mqk.analysis.soundness import loosened_later, unsound
 from mqk.cli.exits import halves
 from mqk.cli.named import names_in
 from mqk.dsl import ConstantRef, DslError, check_expression, parse_expression
@@ -123,6 +123,8 @@ class _Checker:
             self.found += fault.diagnostics
             return
         self.found += unsound(bundle)
+        if self._as_of is not None:
+            self.found += loosened_later(self._policies, name, self._as_of)
         self._compiled |= {rule.span for rule in bundle.rules}
         self._compiled |= {move.span for machine in bundle.lifecycles.values() for move in machine.transitions}
 

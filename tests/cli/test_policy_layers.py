@@ -72,3 +72,20 @@ def test_a_rule_that_says_nothing_is_an_error_where_it_stands(mqk: Mqk, policies
     file.write_text(file.read_text("utf-8") + added, "utf-8")
     ended = mqk("policy", "check", "policies", "--format", "json")
     assert [(each["code"], each["line"]) for each in ended.json] == [(code, line_of(file, "OWN-01"))]
+
+
+def test_a_layer_that_will_loosen_on_a_later_day_is_told_today(mqk: Mqk, policies: Path) -> None:
+    file = policies / TIER_A
+    rule = """
+rules:
+  - id: ORD-11
+    title: Any symbol, later
+    at: order
+    require: order.symbol in engine.universe or order.qty < 5
+    otherwise: deny
+    effective: {from: 2098-01-01}
+"""
+    file.write_text(file.read_text("utf-8") + rule, "utf-8")
+    ended = mqk("policy", "check", "policies", "--format", "json")
+    assert [(each["code"], each["line"]) for each in ended.json] == [("MQK-1420", line_of(file, "ORD-11"))]
+    assert ended.json[0]["message"].startswith("from 2098-01-01 on, ")
