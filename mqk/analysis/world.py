@@ -1,13 +1,15 @@
 """What is true of every moment, told to the solver: least values, and how windows of one stream relate.
 
-What lives here: facts about facts that the catalogue declares, and nothing else. Whatever is not declared there is not
-assumed: a proof must not rest on what the engine does not promise.
+What lives here: facts about facts that the catalogue declares, and that whoever asks names what he asks about. Whatever
+else is not assumed: a proof must not rest on what the engine does not promise.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Final
 
 import z3
 
@@ -17,6 +19,14 @@ from mqk.dsl.emit_smt_terms import Unknown
 from mqk.dsl.windows import window_length
 from mqk.guards.catalogue import facts_at, fields_at
 from mqk.guards.points import Point
+
+# What is asked about is always known: there is no order without a symbol, a side, a quantity and a type, and no bar or
+# feed without a symbol. Whether anything else is known is never taken for granted.
+ASKED: Final[Mapping[Point, tuple[str, ...]]] = {
+    Point.ORDER: ("order.symbol", "order.side", "order.qty", "order.type"),
+    Point.BAR: ("bar.symbol",),
+    Point.FEED: ("feed.symbol",),
+}
 
 
 def world(encoder: Encoder, point: Point) -> list[Term]:
@@ -33,6 +43,8 @@ def world(encoder: Encoder, point: Point) -> list[Term]:
         if unknown.window is not None:
             streams[unknown.window.stream].append(unknown)
             continue
+        if name in ASKED.get(point, ()):
+            found.append(unknown.usable)
         entry = entries.get(name)
         if entry is not None and entry.minimum is not None and not z3.is_bool(unknown.value):
             found.append(unknown.value >= entry.minimum)
