@@ -40,6 +40,7 @@ def _books(state: EngineState) -> dict[str, Any]:
             [x.symbol, x.qty, x.working_buy, x.working_sell, x.price, x.previous_end, x.previous_close] for x in lines
         ],
         "latches": [[x.rule, x.outcome, x.since, x.until, x.by] for x in state.latches.held()],
+        "streaks": state.latches.streaks(),
         "cancels": sorted(state.cancel_asked.items()),
         "sequence": state.sequence,
         "session": state.session,
@@ -69,7 +70,9 @@ def _history(state: EngineState) -> dict[str, Any]:
             for line in sorted(state.lines.values(), key=lambda line: line.symbol)
         ],
         "placed": [[repr(key), found] for key, found in sorted(state.placed.items(), key=repr)],
-        "told": [state.plan, state.next_plan, state.armed_at, state.reconciled_at, state.other_engines],
+        "told": [state.plan, state.next_plan, state.reconciled_at, state.other_engines, state.skew_at],
+        # A run that was stopped and armed again goes on as if it had not been, but for rules that ask since when.
+        "armed": state.armed_at if "run.armed_for" in state.reads else None,
         "books": [
             None if each is MISSING else each
             for each in (state.reconcile.clean, state.reconcile.differences, state.clock.skew)

@@ -152,6 +152,12 @@ def time_of_day(state: EngineState) -> None:
     state.clock.time = MISSING if state.plan is None else state.plan.time_of_day(state.clock.now)
 
 
+def skew(state: EngineState) -> None:
+    """How long ago the clocks were compared: what is too old is stale."""
+    if state.skew_at is not None:
+        state.clock.grow_old({"skew": max(state.clock.now - state.skew_at, 0)})
+
+
 def run(state: EngineState) -> None:
     """How long the run has been at it."""
     view = state.run
@@ -273,6 +279,7 @@ FIGURES: Final[dict[Figure, frozenset[str]]] = {
     working_orders: frozenset({"working"}),
     session: frozenset({"session.open", "session.date", "session.since_open", "session.until_close"}),
     time_of_day: frozenset({"clock.time"}),
+    skew: frozenset({"clock.skew"}),
     run: frozenset({"run.ticks", "run.armed_for"}),
     reconcile: frozenset({"reconcile.age"}),
     order: frozenset({"order.is_day_trade", "order.same_age"}),

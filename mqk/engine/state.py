@@ -99,6 +99,7 @@ class EngineState:
         "run_id",
         "sequence",
         "session",
+        "skew_at",
         "ticks",
         "trades",
         "trading_day",
@@ -155,9 +156,8 @@ class EngineState:
         self.sequence = 0
         self.session: int | None = None
         self.now = 0
-        self.latches = LatchBook()
-        # Whether anything holds that wants every position closed, whatever else holds beside it.
-        self.flattening = False
+        # Beside what holds: whether anything of it wants every position closed.
+        self.latches, self.flattening = LatchBook(), False
         self.windows = WindowCounts(guards.windows)
         # What the account and the feed guard said last, and the symbols whose last bar broke a rule that may halt.
         self.account_mask = 0
@@ -190,6 +190,7 @@ class EngineState:
         # Since when the run is armed: None while it is not, zero until the clock begins.
         self.armed_at: int | None = 0 if run_state in ARMED else None
         self.reconciled_at: int | None = None
+        self.skew_at: int | None = None
         # Equity and gross exposure of the desk's other engines; a backtest has none.
         self.other_engines = (0, 0) if self.run.mode == "BACKTEST" else None
         # When orders were placed, and their ids, by what orders that are the same have in common.

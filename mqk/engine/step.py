@@ -94,8 +94,8 @@ def step(state: EngineState, event: Event) -> list[Effect]:
             state.reconciled_at = at
             state.reconcile.clean, state.reconcile.differences = clean, differences
             return effects
-        case SkewMeasured(skew=skew):
-            state.clock.skew = skew
+        case SkewMeasured(skew=skew, at=at):
+            state.clock.skew, state.skew_at = skew, at
             return effects
         case _:
             raise EngineError("unknown_event", f"`{kind.__name__}` is not an event")

@@ -90,6 +90,10 @@ class View:
         for name in self.OPTIONAL:
             setattr(self, name, MISSING)
 
+    def grow_old(self, ages: Mapping[str, int]) -> None:
+        """Say how old facts are, all that are known anew."""
+        self.ages = ages
+
 
 class Elements(list[Any]):
     """A collection that rules quantify over: a list of views of one class, one per element.

@@ -87,6 +87,10 @@ class LatchBook:
         """What holds, by rule."""
         return tuple(self._held[rule] for rule in sorted(self._held))
 
+    def streaks(self) -> list[tuple[str, int, int]]:
+        """Which rules are on their way to count: each with its judgements in a row and the instant of the last."""
+        return [(rule, streak, last) for rule, (streak, last) in sorted(self._streaks.items())]
+
     def restore(self, latches: Iterable[Latch]) -> None:
         """Take up what held before a restart."""
         for latch in latches:

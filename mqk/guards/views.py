@@ -24,6 +24,9 @@ from mqk.guards.fact import (
     View,
 )
 
+# A quarter of an hour in micros: clocks that were together then may have come apart since.
+SKEW_AGE = 900_000_000
+
 _ORDERS = t.count_of("orders")
 _TRADES = t.count_of("trades")
 _POSITIONS = t.count_of("positions")
@@ -256,6 +259,7 @@ class Clock(View):
             optional=True,
             minimum=0,
             modes=TRADING,
+            max_age=SKEW_AGE,
         ),
     ]
 

@@ -82,15 +82,22 @@ def facts(run: Run, now: int, state: EngineState | None, reconciled: Reconciliat
     """
     run_view = views.Run()
     run_view.mode, run_view.state = run.mode, run.state
-    if state is not None:
-        run_view.posture, run_view.killed = state.run.posture, state.run.killed
     clock = views.Clock()
     clock.now = now
+    session = views.Session()
+    if state is not None:
+        state.show_all()
+        told, session = state.run, state.trading_day
+        run_view.posture, run_view.killed = told.posture, told.killed
+        run_view.ticks, run_view.armed_for, run_view.errors = told.ticks, told.armed_for, told.errors
+        clock.time, clock.skew = state.clock.time, state.clock.skew
+        clock.grow_old(state.clock.ages)
     return {
         "run": run_view,
         "account": views.Account() if state is None else state.account,
         "reconcile": outside.Reconcile() if reconciled is None else reconciled.view(now),
         "clock": clock,
+        "session": session,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -18,16 +19,21 @@ from mqk.engine import (
     EngineState,
     Event,
     Filled,
+    FirmSeen,
     KillSwitch,
     LatchReleased,
+    Reconciled,
     Rejected,
     RunMoved,
+    SessionPlanned,
     Shadowed,
+    SkewMeasured,
     event_from_json,
     event_to_json,
     instant_of,
     step,
 )
+from mqk.market import calendar_of
 from mqk.portfolio import Fill
 from tests.engine.worlds import DAY, USD, Desk, bar, guards, host, of, submits
 
@@ -45,6 +51,10 @@ EVENTS: list[Event] = [
     KillSwitch(True, "me", 1),
     LatchReleased("R-01", "operator", 1, True),
     RunMoved("STOPPED", 1),
+    SessionPlanned(calendar_of("XNYS").plan(date(2024, 3, 8))),
+    FirmSeen(5, 3, 1),
+    Reconciled(True, 2, 1),
+    SkewMeasured(3, 1),
 ]
 
 

@@ -18,8 +18,8 @@ SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 
 
 @cache
-def desk_guards(*overlays: str, changes: tuple[tuple[str, str], ...] = ()) -> GuardSet:
-    """The guards of the engine DESK, compiled once, with `changes` (this text to that) in its documents."""
+def desk_guards(*overlays: str, changes: tuple[tuple[str, str], ...] = (), engine: str = "DESK") -> GuardSet:
+    """The guards of DESK, or of what `changes` (this text to that, in its documents) make of it, compiled once."""
     with tempfile.TemporaryDirectory() as folder:
         for document in (Path(__file__).parent / "desk").iterdir():
             text = document.read_text()
@@ -28,7 +28,7 @@ def desk_guards(*overlays: str, changes: tuple[tuple[str, str], ...] = ()) -> Gu
             (Path(folder) / document.name).write_text(text)
         policies = load_policies([shipped_policies_dir(), Path(folder)])
     assert not policies.diagnostics
-    return compile_bundle(effective_bundle(policies, "DESK", overlays=overlays))
+    return compile_bundle(effective_bundle(policies, engine, overlays=overlays))
 
 
 @cache
