@@ -299,5 +299,5 @@ PLANNED: Final = frozenset(
 
 # What a guard that is asked from outside the engine may read of it.
 ALWAYS: Final = frozenset().union(
-    *(FIGURES[figure] for figure in (exposures, margin, firm, session, time_of_day, run, reconcile))
+    *(FIGURES[figure] for figure in (exposures, margin, firm, session, time_of_day, skew, run, reconcile))
 )
