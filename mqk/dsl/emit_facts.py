@@ -21,11 +21,14 @@ def key_of(expr: syntax.Expr) -> str:
 
 def inlined(expr: syntax.Expr) -> Iterable[syntax.Expr]:
     """Every node that generated code computes, definitions included."""
-    yield expr
-    if isinstance(expr, syntax.Name) and isinstance(expr.ref, DerivedRef):
-        yield from list(inlined(expr.ref.definition))[1:]
-    for child in expr.children():
-        yield from inlined(child)
+    pending = [expr]
+    while pending:
+        node = pending.pop()
+        yield node
+        while isinstance(node, syntax.Name) and isinstance(node.ref, DerivedRef):
+            # It is computed once, under the name or without it.
+            node = node.ref.definition
+        pending += reversed(list(node.children()))
 
 
 def may_raise(expr: syntax.Expr) -> bool:

@@ -98,6 +98,9 @@ def _element(lookup: Lookup, variable: str) -> object:
 
 def evaluate(expr: syntax.Expr, lookup: Lookup) -> syntax.Value:
     """The value of a checked expression. Raises EvaluationError for the first fault in source order."""
+    while isinstance(expr, syntax.If):
+        # A decision table is a chain of these, as long as it has rows.
+        expr = expr.then if evaluate(expr.condition, lookup) else expr.otherwise
     match expr:
         case syntax.Literal(value=value):
             assert value is not None
@@ -142,8 +145,6 @@ def evaluate(expr: syntax.Expr, lookup: Lookup) -> syntax.Value:
                     if only_presence(operand):
                         break
             return result
-        case syntax.If(condition=condition, then=then, otherwise=otherwise):
-            return evaluate(then if evaluate(condition, lookup) else otherwise, lookup)
         case syntax.Call(function=function, arguments=arguments):
             numbers = [_number(evaluate(argument, lookup)) for argument in arguments]
             if function == "abs":

@@ -52,8 +52,13 @@ def _text(expr: syntax.Expr) -> tuple[str, int]:
         case syntax.Connective(op=op, operands=operands):
             level = _AND if op == "and" else _OR
             return f" {op} ".join(_at(operand, level + 1) for operand in operands), level
-        case syntax.If(condition=condition, then=then, otherwise=otherwise):
-            return f"if {_at(condition, _OR)} then {_at(then, _OR)} else {_at(otherwise, _IF)}", _IF
+        case syntax.If():
+            branches: list[str] = []
+            below: syntax.Expr = expr
+            while isinstance(below, syntax.If):
+                branches.append(f"if {_at(below.condition, _OR)} then {_at(below.then, _OR)} else ")
+                below = below.otherwise
+            return "".join(branches) + _at(below, _IF), _IF
         case syntax.Call(function=function, arguments=arguments):
             return f"{function}(" + ", ".join(_at(argument, _IF) for argument in arguments) + ")", _ATOM
         case syntax.Present(fact=fact):

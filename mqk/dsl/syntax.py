@@ -198,9 +198,12 @@ class Quantified(Expr):
 
 def walk(expr: Expr) -> Iterator[Expr]:
     """The expression and everything below it, outermost first."""
-    yield expr
-    for child in expr.children():
-        yield from walk(child)
+    # Without recursion: a decision table is a chain as long as it has rows.
+    pending = [expr]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += reversed(list(node.children()))
 
 
 def free_variables(expr: Expr) -> frozenset[str]:

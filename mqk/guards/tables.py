@@ -31,6 +31,10 @@ _COLUMNS = {"quantity": t.QUANTITY, "count": t.COUNT, "symbol": t.SYMBOL}
 Faults = list[tuple[DslError, Text]]
 
 
+MAX_ROWS = 200
+"""Longer tables are refused: nobody can review them."""
+
+
 class TableFault(Exception):
     """A table that is no expression at some point: every reason, each with the text it concerns."""
 
@@ -49,6 +53,11 @@ class Table:
     def expression(self, column: str, environment: Environment) -> Expr:
         """The checked expression of a column. Raises TableFault when an input or a cell cannot be read there."""
         faults: Faults = []
+        count = len(self.source.rows)
+        if count > MAX_ROWS:
+            help_ = f"keep it under {MAX_ROWS} rows: split it into several tables"
+            fault = DslError("limit", f"a table of {count} rows is too long to review", 0, 0, help_)
+            raise TableFault([(fault, Text("", self.source.span))])
         inputs: dict[str, Expr] = {}
         for name, text in self.source.inputs:
             found = _read(text, environment, faults)

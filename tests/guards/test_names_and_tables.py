@@ -213,6 +213,11 @@ def test_a_long_table_compiles_and_answers_in_its_last_row(tmp_path: Path) -> No
     assert "X-01" not in [each.rule for each in decide(found, Point.ORDER, {"order.qty": 200}).findings]
     assert "X-01" in [each.rule for each in decide(found, Point.ORDER, {"order.qty": 199}).findings]
     assert "X-01" in [each.rule for each in decide(found, Point.ORDER, {"order.qty": 201}).findings]
+    longer = text.replace("    otherwise", "      - {qty: 201, width: 201 USD}\n    otherwise")
+    home = tmp_path / "longer"
+    home.mkdir()
+    faults = refused(home, longer + rule("order", "tables.long.width == 200 USD", "warn"))
+    assert faults == [("MQK-1306", "a table of 201 rows is too long to review")]
 
 
 def test_what_is_said_of_positions_names_the_one_that_settles_it(tmp_path: Path) -> None:
