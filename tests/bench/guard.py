@@ -27,7 +27,20 @@ class Row:
     ratio: float
 
 
-def by_hand(order, position, market, account, run, clock, windows):  # type: ignore[no-untyped-def] # noqa: ARG001
+def by_hand(  # type: ignore[no-untyped-def]
+    order,
+    position,
+    market,
+    account,
+    run,
+    clock,  # noqa: ARG001 - it takes what the guard takes
+    windows,  # noqa: ARG001
+    session,  # noqa: ARG001
+    margin,  # noqa: ARG001
+    firm,  # noqa: ARG001
+    positions,  # noqa: ARG001
+    working,  # noqa: ARG001
+):
     """The MAIN order rules as a careful person would write them: every rule judged, a bit for each that fails."""
     side = order.side
     qty = order.qty
@@ -174,10 +187,10 @@ def measure(policies: Path) -> list[Row]:
 
 def _time(function: Callable[..., object] | None, views: list[object], call: Callable[[], object]) -> float:
     if function is not None:
-        order, position, market, account, run, clock, windows = views
+        a, b, c, d, e, f, g, h, i, j, k, m = views
         start = time.perf_counter_ns()
         for _ in range(CALLS):
-            function(order, position, market, account, run, clock, windows)
+            function(a, b, c, d, e, f, g, h, i, j, k, m)
         return (time.perf_counter_ns() - start) / CALLS
     start = time.perf_counter_ns()
     for _ in range(CALLS // 10):
