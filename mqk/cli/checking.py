@@ -144,11 +144,36 @@ class _Checker:
             environment = _environment(Point.TRANSITION, self._anywhere, names_in(_documents(self._policies)))
             for move in document.node.mappings("transitions"):
                 self._conditions(move, move.scalar("by"), environment)
+        elif document.kind == "waiver":
+            self._scope(document)
 
-    def _conditions(self, node: Mapping, name: Scalar | None, environment: PolicyEnvironment) -> None:
+    def _scope(self, document: Document) -> None:
+        """The scope of a waiver, also while it is not in force: on its first day it would keep the engine from binding.
+
+        A rule that is nowhere has no point to check at; that it is nowhere is told by those who lay the layers.
+        """
+        waived = document.node.scalar("rule")
+        points = {
+            at.text
+            for each in _documents(self._policies)
+            for rule in each.node.mappings("rules")
+            if (id_ := rule.scalar("id")) is not None and waived is not None and id_.text == waived.text
+            if (at := rule.scalar("at")) is not None
+        }
+        for point in sorted(points & set(_POINTS)):
+            own = names_in(_documents(self._policies))
+            self._conditions(document.node, None, _environment(Point(point), self._anywhere, own), ("scope",))
+
+    def _conditions(
+        self,
+        node: Mapping,
+        name: Scalar | None,
+        environment: PolicyEnvironment,
+        keys: tuple[str, ...] = ("when", "require"),
+    ) -> None:
         if name is not None and name.span in self._compiled:
             return
-        for text in (node.scalar("when"), node.scalar("require")):
+        for text in (node.scalar(key) for key in keys):
             if text is None:
                 continue
             try:
