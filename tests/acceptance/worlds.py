@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from mqk.analysis.testing import Bench, read_suites
 from mqk.cli.checking import check
 from mqk.engine import Cancelled, Rejected
 from mqk.guards import Decision, GuardSet, Point, read_facts
@@ -25,6 +26,7 @@ __all__ = [
     "parse_rate",
     "parse_ratio",
     "problems",
+    "problems_of_tests",
     "reject",
     "shipped_files",
 ]
@@ -69,3 +71,9 @@ def copied(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None) -
 def problems(folder: Path) -> list[Diagnostic]:
     """Every error that `mqk policy check` finds in a folder."""
     return [each for each in check(load_policies([folder])).diagnostics if each.severity is Severity.ERROR]
+
+
+def problems_of_tests(folder: Path) -> list[Diagnostic]:
+    """Everything that `mqk policy test` finds wrong with the tests of a folder before it runs one."""
+    policies = load_policies([folder])
+    return read_suites(policies, Bench(policies))[1]
