@@ -14,7 +14,8 @@ def _numbered(family: str, numbers: str) -> tuple[str, ...]:
 
 
 FAMILIES: Final = {
-    "risk": _numbered("RSK", "01 02 03 07 09 10 11 13 14 15 17 18 19 21 22"),
+    "risk": _numbered("RSK", "01 02 03 05 06 07 09 10 11 13 14 15 17 18 19 21 22"),
+    "day trading": _numbered("PDT", "01 03 04 05 08 09 10 12 13"),
     "integrity": (
         *_numbered("INT", "01 03 04 05 07 08 09 11 12 13 15 16 17 19 20 21"),
         *_numbered("INT", "1 2 3 5 6 7 9 10"),
@@ -46,4 +47,4 @@ FAMILIES: Final = {
 CASES: Final = tuple(case for cases in FAMILIES.values() for case in cases)
 
 # The defects of the original system that rules make impossible here.
-DEFECTS: Final = (*range(5, 21), *range(24, 30), 41, 42)
+DEFECTS: Final = (*range(5, 30), 41, 42)
