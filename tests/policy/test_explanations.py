@@ -13,9 +13,10 @@ import pytest
 
 from mqk.cli.checking import check
 from mqk.cli.main import main
-from mqk.policy import CODES, load_policies
+from mqk.policy import CODES, load_policies, render_text
 from mqk.policy.explanations import Explanation, Sample, explain, explanations_dir, full_code
 
+GOLDEN = Path(__file__).with_name("explained.md")
 # Says how many of the other faults there are, so it never stands alone.
 NEVER_ALONE = {"MQK-1019"}
 PAGES = sorted(path.stem for path in explanations_dir().glob("*.md"))
@@ -32,7 +33,8 @@ def needs_desk(sample: Sample) -> bool:
     return sample.command is not None or any(re.search(rb"\bdesk_|\bDESK\b", text) for text in sample.files.values())
 
 
-def codes_of(sample: Sample, folder: Path, capsys: pytest.CaptureFixture[str]) -> set[str]:
+def said_of(sample: Sample, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a person reads of a sample: from the check, or from the command that the page names."""
     for name, text in sample.files.items():
         path = folder / "policies" / name.removeprefix("policies/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,10 +42,26 @@ def codes_of(sample: Sample, folder: Path, capsys: pytest.CaptureFixture[str]) -
     if needs_desk(sample):
         shutil.copytree(explanations_dir() / "desk", folder / "policies" / "desk")
     if sample.command is None:
-        return {each.code for each in check(load_policies([folder / "policies"])).diagnostics}
+        checked = check(load_policies([folder / "policies"]))
+        return render_text(checked.diagnostics, checked.policies.sources)
     main(sample.command.split()[1:])
     said = capsys.readouterr()
-    return set(re.findall(r"(?:error|warning)\[(MQK-\d+)\]", said.out + said.err))
+    return said.out + said.err
+
+
+def faults_in(said: str) -> str:
+    """The paragraphs of faults: place, code, message, line, what is underlined, and help.
+
+    Notes are left out, and what the solver found as an instance: of those there are many.
+    """
+    paragraphs = [part.partition("\n   note: ")[0] for part in said.strip("\n").split("\n\n") if "[MQK-" in part]
+    return re.sub(r", as with .*", "", "\n\n".join(paragraphs)) + "\n"
+
+
+def expected_of(code: str) -> str:
+    """What the golden file says of a page's example."""
+    found = re.search(rf"^## {code}\n\n(.*?)(?=^## |\Z)", GOLDEN.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return found[1].rstrip("\n") + "\n" if found else ""
 
 
 @pytest.mark.parametrize("code", sorted(set(PAGES) - NOT_SHOWN))
@@ -55,8 +73,11 @@ def test_the_example_of_a_page_has_its_fault_alone_and_the_mend_has_none(
         folder = tmp_path / ("mend" if sample is page.mend else "example")
         folder.mkdir()
         monkeypatch.chdir(folder)
-        told = codes_of(sample, folder, capsys)
+        said = said_of(sample, folder, capsys)
+        told = set(re.findall(r"(?:error|warning)\[(MQK-\d+)\]", said))
         assert expected <= told if code in NEVER_ALONE else told == expected
+        if sample is page.example and code not in NEVER_ALONE:
+            assert faults_in(said) == expected_of(code), f"{GOLDEN.name} says what people read of each page's example"
 
 
 @pytest.mark.parametrize("code", PAGES)
