@@ -9,35 +9,37 @@ import difflib
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from mqk.cli.bound import policies_at
-from mqk.cli.exits import Exit
+from mqk.cli.exits import Exit, Failure
 from mqk.cli.output import in_color, say
 from mqk.policy import Diagnostic, render_text
 from mqk.policy.diagnostics import in_order, shown_path
 from mqk.policy.documents import policy_files
 from mqk.policy.formatting import Formatted, format_bytes
 
+_OWN: Final = Path("policies")
+
 
 def run(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
+        typer.Argument(metavar="[PATH]...", help="Files and folders.", show_default="./policies"),
     ] = None,
     *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file would change.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
 ) -> None:
     """Lay policy files out anew: order of keys, indentation, spacing. Files with errors are left as they are."""
+    if not paths and not _OWN.is_dir():
+        # What came with mqk is not written to because somebody stands in another folder.
+        raise Failure("there is no folder `policies` here", "name the files or folders to lay out")
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     changed = 0
-    files = policy_files(paths or [policies_at(None)], found)
+    files = policy_files(paths or [_OWN], found)
     for path in files:
         name = shown_path(path)
         result = format_bytes(path.read_bytes(), name)

@@ -269,6 +269,14 @@ def test_check_and_diff_write_nothing_and_fmt_writes_whole_files(
     assert main(["policy", "fmt", "--check"]) == 0
 
 
+def test_nothing_is_written_where_nobody_pointed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["policy", "fmt"]) == 2
+    assert "there is no folder `policies` here" in capsys.readouterr().err
+
+
 def test_files_with_errors_are_refused_and_the_others_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
