@@ -30,8 +30,9 @@ def loosenings(bundle: Bundle) -> tuple[Diagnostic, ...]:
     """Everything that a layer lets pass, undeclared, and one beneath stops; what is not proven counts as such."""
     found: list[Diagnostic] = []
     stages = [bundle.at_stage(index) for index in range(len(bundle.stages))]
-    for low, high in pairwise(stages):
-        declared = frozenset(each.target for each in high.loosened)
+    for stage, (low, high) in zip(bundle.stages[1:], pairwise(stages), strict=True):
+        # A leave to loosen is its own document's alone: no layer above inherits it.
+        declared = frozenset(each.target for each in stage.loosened if each.document == stage.document)
         floor = without(low, high, declared)
         found += _merged([_looser(each) for each in looser(floor, high)])
         found += _waivable(floor, high)

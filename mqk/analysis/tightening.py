@@ -152,7 +152,7 @@ def without(low: Bundle, high: Bundle, names: frozenset[str]) -> Bundle:
         **low.limits,
         **{name: limit for name, limit in high.limits.items() if f"limits.{name}" in names},
     }
-    lets = {**low.lets, **{name: let for name, let in high.lets.items() if f"let.{name}" in names}}
+    lets = {**low.lets, **{name: let for name, let in high.lets.items() if f"lets.{name}" in names}}
     tables = {**low.tables, **{name: table for name, table in high.tables.items() if f"tables.{name}" in names}}
     above = {rule.id: rule for rule in high.rules}
     rules = tuple(above.get(rule.id, rule) if f"rules.{rule.id}" in names else rule for rule in low.rules)
