@@ -99,5 +99,6 @@ def rests_on(bundle: Bundle, texts: Iterable[str]) -> frozenset[str]:
 
 
 def texts_of(rule: RuleSource) -> list[str]:
-    """What a rule says, as written."""
-    return [rule.require.text] + ([rule.when.text] if rule.when is not None else [])
+    """What a rule says, as written, and where it is waived."""
+    scopes = [waiver.scope for waiver in rule.waivers]
+    return [text.text for text in (rule.require, rule.when, *scopes) if text is not None]

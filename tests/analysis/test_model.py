@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from functools import cache
 
 import z3
@@ -14,18 +13,9 @@ from mqk.analysis.rules import Judged, rules_at
 from mqk.dsl.emit_smt import Encoder
 from mqk.guards import GuardSet, Point, Result, compile_bundle
 from mqk.guards.lookup import ViewLookup
-from mqk.policy import Text
-from mqk.policy.sources import WaiverSource
 from tests.analysis.agreement import grounding
-from tests.analysis.worlds import NOWHERE, rule, shipped
+from tests.analysis.worlds import rule, shipped, waiver
 from tests.guards.test_random_policies import facts, views
-
-BEGIN, END = date(2026, 1, 1), date(2026, 2, 1)
-
-
-def waiver(scope: str | None) -> WaiverSource:
-    text = None if scope is None else Text(scope, NOWHERE)
-    return WaiverSource("W-1", "w", "R-1", text, "why", None, "a", "b", BEGIN, END, "waiver:w", NOWHERE)
 
 
 @cache

@@ -18,7 +18,7 @@ from mqk.guards import Point
 from mqk.guards.lookup import ViewLookup
 from mqk.policy import Bundle, LatchSource, LimitValue, RuleSource
 from mqk.quantity import Count, Duration, Money, Rate, Ratio
-from tests.analysis.worlds import only, rule, shipped, with_limit, with_rule
+from tests.analysis.worlds import only, rule, shipped, waiver, with_limit, with_rule
 from tests.dsl.worlds import expressions
 from tests.guards.test_random_policies import ORDER_WORDS, facts, views
 
@@ -176,6 +176,20 @@ def test_what_a_layer_declares_as_loosened_counts_as_it_has_it() -> None:
     assert looser(low, high)
     assert looser(without(low, high, frozenset({"limits.max_position"})), high) == []
     assert looser(without(low, high, frozenset({"limits.daily_loss"})), high)
+
+
+def test_a_rule_that_is_waived_is_looser_where_it_is_and_a_narrower_waiver_tighter() -> None:
+    def waived(scope: str) -> Bundle:
+        return with_rule(shipped(), "CAP-01", waivers=(waiver(scope),))
+
+    assert [each.rule.id for each in looser(shipped(), waived("order.symbol == SPY"))] == ["CAP-01"]
+    assert looser(waived("order.symbol == SPY"), shipped()) == []
+    assert looser(waived("order.qty < 50"), waived("order.qty < 40")) == []
+    assert looser(waived("order.qty < 40"), waived("order.qty < 50"))
+    # Only a limit that the scope rests on differs.
+    scope = "order.value < limits.max_position of account.equity * 2"
+    narrow, wide = waived(scope), with_limit(waived(scope), "max_position", Ratio(Fraction(1, 4)))
+    assert looser(narrow, wide)
 
 
 conditions = expressions(t.BOOL, 2, ORDER_WORDS)

@@ -6,6 +6,7 @@ Nothing here asserts; the tests beside it do.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from functools import cache
 
 from mqk.policy import (
@@ -19,6 +20,7 @@ from mqk.policy import (
     load_policies,
     shipped_policies_dir,
 )
+from mqk.policy.sources import WaiverSource
 
 NOWHERE = Span("made_up.yaml", 1, 1, 1, 2)
 
@@ -61,3 +63,10 @@ def rule(rule_id: str, require: str, **other: object) -> RuleSource:
     plain = replace(made, id=rule_id, title=rule_id, require=Text(require, NOWHERE), when=None, span=NOWHERE)
     texts = {key: Text(str(value), NOWHERE) for key, value in other.items() if key == "when" and value is not None}
     return replace(plain, **{**other, **texts})  # type: ignore[arg-type] # by the caller
+
+
+def waiver(scope: str | None) -> WaiverSource:
+    """A waiver of a rule, where a condition holds."""
+    text = None if scope is None else Text(scope, NOWHERE)
+    begin, end = date(2026, 1, 1), date(2026, 2, 1)
+    return WaiverSource("W-1", "w", "R-1", text, "why", None, "a", "b", begin, end, "waiver:w", NOWHERE)
