@@ -19,6 +19,7 @@ from mqk.dsl import Expr, FactRef, syntax
 from mqk.dsl.environment import ConstantRef, DerivedRef
 from mqk.dsl.types import BOOL, Kind
 from mqk.guards.catalogue import facts_at
+from mqk.guards.guard import observed
 from mqk.guards.lookup import ViewLookup
 from mqk.guards.points import Point
 from mqk.policy import Bundle, Diagnostic, error, quoted
@@ -34,8 +35,13 @@ def vacuous(bundle: Bundle) -> tuple[Diagnostic, ...]:
     for point in Point:
         rules = rules_at(bundle, point)
         if rules:
-            lookups = list(_moments(bundle, point))
-            found += (fault for rule in rules for fault in _faults(rule, lookups))
+            moments = list(_moments(bundle, point))
+            for rule in rules:
+                # Only what a rule reads can make a difference to it.
+                read = {
+                    node.path for expr in rule.expressions() for node in observed(expr) if isinstance(node, syntax.Name)
+                }
+                found += _faults(rule, [lookup for name, lookup in moments if name is None or name in read])
     return tuple(found)
 
 
@@ -94,13 +100,13 @@ def _opened(expr: Expr) -> Expr:
             return replace(expr, **changes) if changes else expr
 
 
-def _moments(bundle: Bundle, point: Point) -> Iterator[ViewLookup]:
+def _moments(bundle: Bundle, point: Point) -> Iterator[tuple[str | None, ViewLookup]]:
     """An ordinary moment, and the same with one fact after the other far from it: most rules are settled by these."""
     usual = ordinary(bundle, point)
-    yield lookup_of(Witness(point, usual))
+    yield None, lookup_of(Witness(point, usual))
     for name, value in usual.items():
         for other in _others(name, value, point):
-            yield lookup_of(Witness(point, {**usual, name: other}))
+            yield name, lookup_of(Witness(point, {**usual, name: other}))
 
 
 def _others(name: str, value: syntax.Value, point: Point) -> Iterator[syntax.Value]:
