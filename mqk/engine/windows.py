@@ -107,6 +107,8 @@ class WindowCounts:
     def enter(self, plan: SessionPlan | None) -> None:
         """Come to a session: let go of what is too many sessions ago. None is a session of which nothing is known."""
         self._plan = plan
+        if not self._in_sessions:
+            return
         for window in self._in_sessions:
             if plan is None:
                 setattr(self.view, window.attribute, MISSING)

@@ -98,6 +98,8 @@ class LatchBook:
         self._settle()
 
     def _let_go(self, latches: list[Latch]) -> list[Latch]:
+        if not latches:
+            return latches
         for latch in latches:
             del self._held[latch.rule]
             self._streaks.pop(latch.rule, None)
