@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.quantity import format_duration, format_instant
-from mqk.reconcile.compare import Difference, Kind, Severity
+from mqk.reconcile.compare import Difference, Kind
 
 if TYPE_CHECKING:
     from mqk.reconcile.book import Book
 
 
 def freshness(broker: Book, *, now: int, max_age: int, last: int | None = None) -> Difference | None:
-    """What is wrong with the age of a broker's book, as a difference that halts; None when nothing is.
+    """What is wrong with the age of a broker's book, as a difference; None when nothing is.
 
     `now` and `last` (the `as_of` of the book accepted before) in epoch microseconds, `max_age` in microseconds. A book
     from the future is refused and must not be kept as `last`, so that it cannot make all later books look old. One as
@@ -31,4 +31,4 @@ def freshness(broker: Book, *, now: int, max_age: int, last: int | None = None) 
 
 
 def _stale(local: str, broker: Book) -> Difference:
-    return Difference(Kind.STALE, "book", local, f"a book of {format_instant(broker.as_of)}", Severity.HALT)
+    return Difference(Kind.STALE, "book", local, f"a book of {format_instant(broker.as_of)}")

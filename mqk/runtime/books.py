@@ -5,16 +5,29 @@ What lives here: one reconciliation. What does not: what counts as a difference 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mqk.guards import outside
 from mqk.orders import OrderStatus
-from mqk.quantity import format_instant
-from mqk.reconcile import Book, BookError, Difference, Kind, OrderView, Severity, clean, compare, freshness
+from mqk.quantity import format_instant, parse_instant
+from mqk.reconcile import (
+    Book,
+    BookError,
+    Difference,
+    Judged,
+    Kind,
+    OrderView,
+    Severity,
+    clean,
+    compare,
+    freshness,
+    judge,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from mqk.brokers import Broker
     from mqk.engine import EngineState
@@ -28,7 +41,7 @@ class Reconciliation:
     """What one comparison found, and at which instant of the market."""
 
     at: int
-    differences: tuple[Difference, ...]
+    differences: tuple[Judged, ...]
     orders: int
     positions: int
 
@@ -40,14 +53,19 @@ class Reconciliation:
     @property
     def reason(self) -> str:
         """Why the engine must stop, for people."""
-        told = [f"{d.kind.value} of {d.subject}: {d.local} here, {d.broker} at the broker" for d in self._halting()]
-        return "reconciliation found " + "; ".join(told)
+        return "reconciliation found " + "; ".join(_told(each) for each in self._halting())
+
+    @property
+    def standing(self) -> Mapping[tuple[str, str], int]:
+        """Since when each difference has been there, by kind and subject."""
+        return {(each.difference.kind.value, each.difference.subject): each.since for each in self.differences}
 
     def view(self, now: int) -> outside.Reconcile:
         """The facts about it, for the guard of transitions."""
         view = outside.Reconcile()
         view.clean = self.clean
         view.age = now - self.at
+        view.differences = len(self.differences)
         return view
 
     def to_json(self) -> dict[str, Any]:
@@ -59,11 +77,34 @@ class Reconciliation:
             "positions": self.positions,
             "notes": len(self.differences) - len(self._halting()),
             "halts": len(self._halting()),
-            "differences": [difference.to_json() for difference in self.differences],
+            "differences": [_record(each) for each in self.differences],
         }
 
-    def _halting(self) -> list[Difference]:
-        return [difference for difference in self.differences if difference.severity is Severity.HALT]
+    def _halting(self) -> list[Judged]:
+        return [each for each in self.differences if each.severity is Severity.HALT]
+
+
+def _told(judged: Judged) -> str:
+    found = judged.difference
+    by = f" ({', '.join(judged.rules)})" if judged.rules else " (no rule speaks of it)"
+    return f"{found.kind.value} of {found.subject}: {found.local} here, {found.broker} at the broker{by}"
+
+
+def _record(judged: Judged) -> dict[str, Any]:
+    return {
+        **judged.difference.to_json(),
+        "severity": judged.severity.value,
+        "outcome": judged.outcome,
+        "rules": list(judged.rules),
+        "since": format_instant(judged.since),
+    }
+
+
+def standing_of(record: Mapping[str, Any] | None) -> dict[tuple[str, str], int]:
+    """Since when the differences of a comparison that the audit trail kept had been there."""
+    if record is None:
+        return {}
+    return {(each["kind"], each["subject"]): parse_instant(each["since"]) for each in record["differences"]}
 
 
 def broker_book(broker: Broker, state: EngineState) -> Book | BookError:
@@ -78,7 +119,14 @@ def broker_book(broker: Broker, state: EngineState) -> Book | BookError:
 
 
 def reconcile(
-    state: EngineState, theirs: Book | BookError, unsent: Collection[str], *, now: int, shown: int, lag: bool
+    state: EngineState,
+    theirs: Book | BookError,
+    unsent: Collection[str],
+    *,
+    now: int,
+    shown: int,
+    lag: bool,
+    standing: Mapping[tuple[str, str], int],
 ) -> Reconciliation:
     """Compare the engine's book with the broker's.
 
@@ -86,10 +134,12 @@ def reconcile(
     have every other one that is at work. `shown` is the instant up to which the broker has been shown the market at
     least, `now` the one up to which it may have been (both in epoch microseconds). Orders that we asked something about
     may be further there than here; with `lag` every order may, since messages may be waiting that nobody has taken in.
+    `standing` are the differences of the last comparison, with since when they have been there.
     """
     if isinstance(theirs, BookError):
-        unreadable = Difference(Kind.UNREADABLE, "book", "a book", theirs.message, Severity.HALT)
-        return Reconciliation(now, (unreadable,), len(state.working), len(state.ledger.positions))
+        unreadable = Difference(Kind.UNREADABLE, "book", "a book", theirs.message)
+        judged = _judged(state, [unreadable], now, standing)
+        return Reconciliation(now, judged, len(state.working), len(state.ledger.positions))
     there = theirs.orders
     ours = {key: order for key, order in state.working.items() if key in there or key not in unsent}
     # An order that is over here and alive there is a difference, and not an unknown order.
@@ -105,4 +155,13 @@ def reconcile(
     stale = freshness(theirs, now=now, max_age=now - shown, last=shown)
     if stale is not None:
         differences = (*differences, stale)
-    return Reconciliation(now, differences, len(local.orders), len(local.positions))
+    return Reconciliation(now, _judged(state, differences, now, standing), len(local.orders), len(local.positions))
+
+
+def _judged(
+    state: EngineState, differences: Collection[Difference], now: int, standing: Mapping[tuple[str, str], int]
+) -> tuple[Judged, ...]:
+    """The differences as the engine's own policy sees them, at the moment of the comparison."""
+    clock = copy(state.clock)
+    clock.now = now
+    return judge(state.guards.difference, differences, run=state.run, clock=clock, standing=standing)

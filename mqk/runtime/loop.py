@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 from mqk.brokers import BrokerUnavailable
 from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected, Submit
 from mqk.runtime import lifecycle
-from mqk.runtime.books import broker_book, reconcile
+from mqk.runtime.books import broker_book, reconcile, standing_of
 from mqk.runtime.desk import ACTOR, events_of, receive
 from mqk.runtime.desk_facts import DeskFacts
 from mqk.runtime.errors import LeadLost, RunHalted
 from mqk.runtime.probe import Step
 from mqk.runtime.progress import Progress
+from mqk.runtime.summary import reconciled
 from mqk.runtime.turn import turn
 from mqk.store import inbox, outbox, runs
 from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -52,6 +53,8 @@ class Loop:
         self._away_since: int | None = None
         self._facts = DeskFacts(desk)
         self._reconciled_at: int | None = None
+        # Since when what differed last has differed; not known before the record was asked.
+        self._standing: Mapping[tuple[str, str], int] | None = None
         self.position = left.position
         self.progress = Progress(total=len(feed), done=left.position)
 
@@ -102,7 +105,8 @@ class Loop:
             # Nor need the broker have what it has rejected, or never got, and the engine has not heard of yet.
             told = events_of(inbox.unapplied(conn, desk.run_id))
             unsent |= {event.client_order_id for event in told if isinstance(event, Rejected | Cancelled)}
-            found = reconcile(desk.state, theirs, unsent, now=now, shown=shown, lag=True)
+            found = reconcile(desk.state, theirs, unsent, now=now, shown=shown, lag=True, standing=self._stood(conn))
+            self._standing = found.standing
             self._facts.reconciled(conn, found)
             desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
             desk.journal.seal(conn)
@@ -175,8 +179,9 @@ class Loop:
     def _compare(self, conn: Connection, theirs: Book | BookError, unsent: Collection[str], now: int) -> Reconciliation:
         """Compare the books within the turn; what must stop the run stops it in the same transaction."""
         desk = self._desk
-        found = reconcile(desk.state, theirs, unsent, now=now, shown=now, lag=False)
-        self._reconciled_at = now
+        standing = self._stood(conn)
+        found = reconcile(desk.state, theirs, unsent, now=now, shown=now, lag=False, standing=standing)
+        self._reconciled_at, self._standing = now, found.standing
         self._facts.reconciled(conn, found)
         desk.journal.note("reconcile", now, found.to_json(), actor=ACTOR)
         if not found.clean:
@@ -186,6 +191,12 @@ class Loop:
             lifecycle.halt(conn, run, actor=ACTOR, reason=found.reason, wall=desk.wall.now(), market=now)
         desk.probe.passed(Step.RECONCILED, "clean" if found.clean else found.reason)
         return found
+
+    def _stood(self, conn: Connection) -> Mapping[tuple[str, str], int]:
+        """What differed at the last comparison, also when that was before a restart."""
+        if self._standing is None:
+            self._standing = standing_of(reconciled(conn, self._desk.run_id).last)
+        return self._standing
 
     def _due(self, now: int) -> bool:
         return self._reconciled_at is None or now - self._reconciled_at >= self._every

@@ -6,6 +6,7 @@ import pytest
 
 from mqk.orders import OrderStatus, Side
 from mqk.reconcile import Book, Difference, Kind, OrderView, Severity, clean, compare, freshness
+from tests.reconcile.judged import as_judged
 
 S = OrderStatus
 SECOND = 1_000_000
@@ -19,7 +20,7 @@ def order(
 
 def found(local: Book, broker: Book, *in_flight: str) -> list[tuple[str, str, str]]:
     differences = compare(local, broker, engine="MAIN", in_flight=in_flight)
-    return [(d.kind.value, d.subject, d.severity.value) for d in differences]
+    return [(d.difference.kind.value, d.difference.subject, d.severity.value) for d in as_judged(differences)]
 
 
 BOTH = Book(
@@ -83,7 +84,7 @@ def test_an_order_in_flight_may_be_further_at_the_broker_with_its_shares_and_the
     assert found(local, broker, "MAIN_1") == [
         (kind, {"cash": "cash", "position": "SPY"}.get(kind, "MAIN_1"), "note") for kind in expected
     ]
-    assert not clean(compare(local, broker, engine="MAIN"))
+    assert not clean(as_judged(compare(local, broker, engine="MAIN")))
 
 
 def test_shares_beyond_those_in_flight_halt() -> None:
@@ -101,7 +102,7 @@ def test_the_broker_is_never_behind_us() -> None:
 
 def test_an_unknown_order_that_is_over_without_a_fill_is_a_note() -> None:
     broker = Book({"MAIN_7": order(status=S.CANCELLED)})
-    assert found(Book(), broker) == [("order_unknown", "MAIN_7", "note")]
+    assert found(Book(), broker) == [("order_over", "MAIN_7", "note")]
 
 
 def test_orders_of_other_engines_and_of_people_are_not_ours_and_explain_their_shares() -> None:
@@ -120,7 +121,8 @@ def test_every_difference_is_told_with_both_sides() -> None:
         "subject": "MAIN_1",
         "local": "BUY 0/100 SPY NEW",
         "broker": "-",
-        "severity": "halt",
+        "in_flight": False,
+        "foreign": False,
     }
 
 
@@ -143,13 +145,15 @@ def test_a_book_is_compared_only_while_it_is_fresh(as_of: int, last: int | None,
     )
     assert (stale is None) is fine
     if stale is not None:
-        assert (stale.kind, stale.severity) == (Kind.STALE, Severity.HALT)
-        assert not clean((stale,))
+        (judged,) = as_judged([stale])
+        assert (stale.kind, judged.severity) == (Kind.STALE, Severity.HALT)
+        assert not clean((judged,))
 
 
 def test_notes_alone_are_clean() -> None:
-    note = Difference(Kind.POSITION, "SPY", "0", "1", Severity.NOTE)
-    halt = Difference(Kind.POSITION, "SPY", "0", "1", Severity.HALT)
+    note, halt = as_judged(
+        Difference(Kind.POSITION, "SPY", "0", "1", "SPY", 0, 1, in_flight=flying) for flying in (True, False)
+    )
     assert clean(())
     assert clean((note,))
     assert not clean((note, halt))
