@@ -39,6 +39,11 @@ def lets_pass(encoder: Encoder, rule: Judged, others: Sequence[Judged]) -> Term:
     return every([fails(encoder, rule), *(passes(encoder, other) for other in others)])
 
 
+def lets_any_pass(encoder: Encoder, rules: Sequence[Judged], others: Sequence[Judged]) -> Term:
+    """When one of the rules fails and none of the others does."""
+    return every([some(fails(encoder, rule) for rule in rules), *(passes(encoder, other) for other in others)])
+
+
 def at_least(encoder: Encoder, rules: Sequence[Judged], level: int) -> Term:
     """When the outcome is at least so severe."""
     return some(fails(encoder, rule) for rule in rules if rule.level >= level)

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from mqk.dsl import (
     ConstantRef,
+    DerivedRef,
     DslError,
     EvaluationError,
     Expr,
@@ -83,6 +84,24 @@ class Judged:
             return (self.when is not None and not evaluate(self.when, lookup)) or bool(evaluate(self.require, lookup))
         except EvaluationError:
             return False
+
+
+def facts_of(rule: Judged) -> frozenset[str]:
+    """Every fact, window and collection that a rule speaks of, also within the definitions it uses."""
+    found: set[str] = set()
+    pending = list(rule.expressions())
+    while pending:
+        for node in syntax.walk(pending.pop()):
+            ref = getattr(node, "ref", None)
+            if isinstance(ref, DerivedRef):
+                pending.append(ref.definition)
+            elif isinstance(node, syntax.Window):
+                found.add(f"{node.stream} {node.slot}")
+            elif isinstance(ref, FactRef):
+                found.add(ref.name)
+            elif isinstance(node, syntax.Quantified):
+                found.add(node.collection)
+    return frozenset(found)
 
 
 def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:

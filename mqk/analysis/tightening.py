@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mqk.analysis.moments import lookup_of, ordinary
 from mqk.analysis.names import Part, changed, rests_on, texts_of
-from mqk.analysis.rules import Judged, judged, said
+from mqk.analysis.rules import Judged, facts_of, judged, said
 from mqk.analysis.verdicts import Answer, Verdict, Witness
 from mqk.dsl.meaning import meaning
 from mqk.guards.environment import PolicyEnvironment
@@ -70,17 +70,54 @@ class _Comparison:
         self._all: list[Judged] | None = None
 
     def run(self, least: int) -> list[Looser]:
-        found = []
+        asked = []
         for source in self._low.rules:
             if source.at != self._point.value or self._same(source, self._above.get(source.id)):
                 continue
             rule = judged(source, self._environments[0])
-            if rule is None or rule.level < least:
-                continue  # what does not check beneath binds nobody there; a shadow rule stops nothing
+            # What does not check beneath binds nobody there; a shadow rule stops nothing.
+            if rule is not None and rule.level >= least:
+                asked.append(rule)
+        if not asked or self._all_kept_up(asked):
+            return []
+        found = []
+        for rule in asked:
             answer = self._kept_up(rule)
             if answer.verdict is not Verdict.PROVED:
-                found.append(Looser(rule, self._judged_above(source.id), self._causes(source), answer))
+                found.append(Looser(rule, self._judged_above(rule.id), self._causes(rule.source), answer))
         return found
+
+    def _all_kept_up(self, rules: Sequence[Judged]) -> bool:
+        """Whether all of them are plainly kept up by their namesakes, with those rules that speak of nothing else.
+
+        One question for all: a limit that is lowered is most often read by several rules, and each is kept up in the
+        same way. False is open.
+        """
+        namesakes = [self._judged_above(rule.id) for rule in rules]
+        if not all(one is not None and weighs(one, rule) for one, rule in zip(namesakes, rules, strict=True)):
+            return False
+        from mqk.analysis import model, prove  # noqa: PLC0415 - only what differs pays for the solver
+
+        spoken_of = frozenset(fact for rule in rules for fact in facts_of(rule))
+        covers = [
+            each
+            for each in self._everything_above()
+            if all(weighs(each, rule) for rule in rules) and facts_of(each) <= spoken_of
+        ]
+        by_id = {each.id: each for each in covers}
+        if not all(rule.id in by_id for rule in rules):
+            return False
+
+        def slips(encoder: Encoder) -> Term:
+            return model.lets_any_pass(encoder, rules, covers)
+
+        return prove.impossible(self._point, slips)
+
+    def _everything_above(self) -> list[Judged]:
+        if self._all is None:
+            sources = self._above.values()
+            self._all = [each for one in sources if (each := judged(one, self._environments[1])) is not None]
+        return self._all
 
     def _same(self, one: RuleSource, other: RuleSource | None) -> bool:
         """Whether a rule is plainly the same in both, so that nothing needs to be asked."""
@@ -106,10 +143,7 @@ class _Comparison:
 
             if prove.impossible(self._point, alone):
                 return Answer(Verdict.PROVED)
-        if self._all is None:
-            sources = self._above.values()
-            self._all = [each for one in sources if (each := judged(one, self._environments[1])) is not None]
-        covers = [each for each in self._all if weighs(each, rule)]
+        covers = [each for each in self._everything_above() if weighs(each, rule)]
 
         def together(encoder: Encoder) -> Term:
             return model.lets_pass(encoder, rule, covers)

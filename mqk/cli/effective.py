@@ -20,6 +20,7 @@ def lines(bundle: Bundle) -> list[str]:
         for rule in bundle.rules
     ]
     out += table([*row, _place(rule.chain)] for row, rule in zip(rules, bundle.rules, strict=True))
+    out += _own_names(bundle) + _exceptions(bundle)
     for section in ("execution", "schedule", "lifecycles"):
         # What no document sets is as its schema says, and has no line to show.
         keys = [key for key, layers in bundle.layers.items() if layers and key.startswith(f"{section}.")]
@@ -27,6 +28,47 @@ def lines(bundle: Bundle) -> list[str]:
     if bundle.not_in_force:
         out += ["", "not in force", *table([layer.document, layer.text, _at(layer)] for layer in bundle.not_in_force)]
     return out
+
+
+def _own_names(bundle: Bundle) -> list[str]:
+    """What the policy gives names to: definitions and tables."""
+    lets = [[let.name, " ".join(let.text.text.split()), _place(let.chain)] for let in bundle.lets.values()]
+    tables = [
+        [each.id, each.title, f"{len(each.rows)} rows, {each.hit}", _place(each.chain)]
+        for each in bundle.tables.values()
+    ]
+    return _section("names", lets) + _section("tables", tables)
+
+
+def _exceptions(bundle: Bundle) -> list[str]:
+    """What holds for a while only: rules set aside, and layers that may loosen."""
+    waivers = [
+        [
+            each.rule,
+            each.id,
+            "everywhere" if each.scope is None else " ".join(each.scope.text.split()),
+            f"until {format_date(each.end)}",
+            f"by {each.approved_by}",
+            f"{each.span.file}:{each.span.line}",
+        ]
+        for each in bundle.waivers
+    ]
+    loosened = [
+        [
+            each.target,
+            each.document,
+            each.why,
+            f"until {format_date(each.until)}",
+            f"by {each.approved_by}",
+            f"{each.span.file}:{each.span.line}",
+        ]
+        for each in bundle.loosened
+    ]
+    return _section("waived", waivers) + _section("loosened", loosened)
+
+
+def _section(title: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    return ["", title, *table([*row] for row in rows)] if rows else []
 
 
 def head(bundle: Bundle) -> list[str]:
@@ -39,6 +81,11 @@ def head(bundle: Bundle) -> list[str]:
         ["timeframes", ", ".join(bundle.timeframes)],
         ["universe", ", ".join(bundle.universe)],
     ]
+    if bundle.broker is not None:
+        account = "" if bundle.broker.account is None else f", account {bundle.broker.account}"
+        rows.append(["broker", bundle.broker.id + account])
+    if bundle.allocation is not None:
+        rows.append(["allocation", f"{bundle.allocation.part} of {bundle.allocation.capital} ({bundle.allocation.id})"])
     for spec in bundle.strategies:
         params = ", ".join(f"{name}: {value}" for name, value in spec.params.items())
         rows.append(["strategy", spec.id + (f" ({params})" if params else "") + (" shadow" if spec.shadow else "")])

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mqk.dsl import DerivedRef, DslError, Environment, Expr, Type, check_expression, parse_expression
+from mqk.dsl import ConstantRef, DerivedRef, DslError, Environment, Expr, Ref, Type, check_expression, parse_expression
+from mqk.dsl.syntax import Value
 from mqk.guards.catalogue import facts_at
 from mqk.guards.points import Point
 from mqk.guards.tables import Table, TableFault
@@ -119,7 +120,7 @@ class Names:
                 inputs = table.inputs(environment, facts_at(point))
                 if inputs is not None:
                     self._judged.add(name)
-                    yield from table_faults(table.source, inputs)
+                    yield from table_faults(table.source, inputs, lambda name: _constant(environment.lookup(name)))
 
     def _circle(self, name: str) -> None:
         """Report a name that needs itself, once, where it is defined."""
@@ -138,6 +139,10 @@ class Names:
         found = self._table(name)
         assert found is not None
         return found[0].source.span
+
+
+def _constant(ref: Ref | None) -> Value | None:
+    return ref.value if isinstance(ref, ConstantRef) else None
 
 
 def _checked(name: str, text: Text, environment: Environment) -> DerivedRef | list[Fault]:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from mqk.policy.canonical import canonical_bytes
 from mqk.policy.describe import describe
-from mqk.policy.diagnostics import PolicyError, Span, error, quoted
+from mqk.policy.diagnostics import PolicyError, Span, error, listed, quoted
 from mqk.policy.nodes import Text
 from mqk.policy.sources import (
     ClaimSource,
@@ -155,7 +155,8 @@ class Bundle:
         Empty for a value that no document wrote and the schema supplies. Raises PolicyError for an unknown key.
         """
         if key not in self.layers:
-            help_ = did_you_mean(key, self.layers) or "keys begin with `limits.`, `rules.`, `execution.` or `schedule.`"
+            sections = listed([f"{each}." for each in ("limits", "rules", "lets", "tables", "execution", "schedule")])
+            help_ = did_you_mean(key, self.layers) or f"keys begin with {sections}"
             message = f"the effective policy of {quoted(self.engine)} has no {quoted(key)}"
             raise PolicyError([error("MQK-1211", message, Span.nowhere("key"), help_)])
         return self.layers[key]

@@ -6,7 +6,7 @@ What a cell says is cells.py, the geometry boxes.py. The types of inputs come fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from mqk import quantity
 from mqk.dsl import types as t
 from mqk.policy import boxes
-from mqk.policy.cells import Bound, Cell, CellError, Part, parse_cell
+from mqk.policy.cells import Cell, CellError, Part, parse_cell
 from mqk.policy.diagnostics import Diagnostic, error
 from mqk.policy.sources import TableSource
 from mqk.quantity import QuantityError
@@ -66,7 +66,7 @@ _STEPS: Final[Mapping[t.Kind, Fraction]] = MappingProxyType(
     }
 )
 
-_NO_LIMITS: Final[Mapping[str, str]] = MappingProxyType({})
+Limit = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +90,17 @@ class _Axis(Protocol):
 
 
 def table_faults(
-    table: TableSource, inputs: Mapping[str, Input], limits: Mapping[str, str] = _NO_LIMITS
+    table: TableSource, inputs: Mapping[str, Input], limit: Limit = lambda _: None
 ) -> Iterator[Diagnostic]:
     """Gaps, overlaps and rows never reached, each with a moment that shows it.
 
-    `limits` are the texts of the limits that cells may name, by `limits.<name>`.
+    `limit` gives the value of a limit that a cell may name (`limits.<name>`), None for any other word.
 
     Silent about a table whose cells cannot be read as its inputs' types: that is said where the cells are compiled.
     """
     try:
-        cells = [
-            {name: _filled(parse_cell(row.cells.get(name)), limits) for name, _ in table.inputs} for row in table.rows
-        ]
-        axes = {name: _axis(inputs[name], [row[name] for row in cells]) for name, _ in table.inputs}
+        cells = [{name: parse_cell(row.cells.get(name)) for name, _ in table.inputs} for row in table.rows]
+        axes = {name: _axis(inputs[name], [row[name] for row in cells], limit) for name, _ in table.inputs}
         rows = [tuple(axis.bits(row[name]) for name, axis in axes.items()) for row in cells]
     except (CellError, QuantityError):
         return
@@ -119,19 +117,6 @@ def table_faults(
     except boxes.TooManyError:
         message = f"the rows of `{table.id}` cut each other into more than {boxes.MAX_PIECES} pieces"
         yield error("MQK-1232", message, table.span, "split the table in two")
-
-
-def _filled(cell: Cell, limits: Mapping[str, str]) -> Cell:
-    """A cell with the values of the limits it names."""
-
-    def value(part: Part) -> Part:
-        return replace(part, text=limits.get(part.text, part.text))
-
-    def bound(end: Bound | None) -> Bound | None:
-        return None if end is None else replace(end, value=value(end.value))
-
-    members = None if cell.members is None else tuple(value(each) for each in cell.members)
-    return replace(cell, members=members, low=bound(cell.low), high=bound(cell.high))
 
 
 def _dead(table: TableSource, rows: Sequence[boxes.Box]) -> Iterator[Diagnostic]:
@@ -161,9 +146,9 @@ def _moment(axes: Mapping[str, _Axis], box: boxes.Box) -> str:
     return "`" + ", ".join(shown) + "`"
 
 
-def _axis(column: Input, cells: Sequence[Cell]) -> _Axis:
+def _axis(column: Input, cells: Sequence[Cell], limit: Limit) -> _Axis:
     if column.type.kind in _READERS:
-        return _Ordered.of(column, cells)
+        return _Ordered.of(column, cells, limit)
     closed = column.type.members if column.type.kind is t.Kind.ENUM else ()
     if column.type.kind is t.Kind.BOOL:
         closed = ("true", "false")
@@ -201,12 +186,13 @@ class _Ordered:
 
     column: Input
     cuts: tuple[_Cut, ...]
+    limit: Limit
 
     @classmethod
-    def of(cls, column: Input, cells: Sequence[Cell]) -> _Ordered:
-        axis = cls(column, ())
+    def of(cls, column: Input, cells: Sequence[Cell], limit: Limit) -> _Ordered:
+        axis = cls(column, (), limit)
         cuts = {end for cell in cells for ends in axis._ranges(cell) for end in ends if end is not None}
-        return cls(column, tuple(sorted(cuts | {(end, 0) for end in axis._ends if end is not None})))
+        return cls(column, tuple(sorted(cuts | {(end, 0) for end in axis._ends if end is not None})), limit)
 
     @property
     def _ends(self) -> tuple[Fraction | None, Fraction | None]:
@@ -252,7 +238,9 @@ class _Ordered:
         return kind in _WHOLE or (self.column.whole and kind is not t.Kind.RATIO)
 
     def _read(self, part: Part) -> Fraction:
-        kind = self.column.type
+        named, kind = self.limit(part.text), self.column.type
+        if isinstance(named, int | Fraction):
+            return Fraction(named)
         if kind.kind is t.Kind.MONEY and quantity.parse_money(part.text).currency != kind.currency:
             raise QuantityError("unit", "another currency")
         return _READERS[kind.kind](part.text)

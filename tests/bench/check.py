@@ -42,17 +42,17 @@ class Checked:
 
 
 def desk(policies: Path, folder: Path) -> None:
-    """500 files: the shipped policies, profiles ten layers deep that extend them, and engines that use the topmost."""
+    """500 files: the shipped policies, profiles three layers deep that extend them, engines that use the topmost."""
     shutil.copytree(policies, folder, ignore=shutil.ignore_patterns("*.test.yaml"))
     engine = (folder / "engines" / "main.yaml").read_text(encoding="utf-8")
     used = engine.partition("  risk: [")[2].partition("]")[0]
     for number in range(ENGINES):
-        text = engine.replace("id: MAIN", f"id: DESK{number}").replace(f"[{used}]", f"[profile_{number * 10 + 9}]")
+        text = engine.replace("id: MAIN", f"id: DESK{number}").replace(f"[{used}]", f"[profile_{number * 3 + 2}]")
         (folder / f"engine_{number}.yaml").write_text(text, encoding="utf-8")
     number = 0
     while len(list(folder.rglob("*.yaml"))) < FILES:
-        below = used if number % 10 == 0 else f"profile_{number - 1}"
-        body = _PROFILE.format(n=number, below=below, cap=1500 - number % 10, most=1000 - number % 10)
+        below = used if number % 3 == 0 else f"profile_{number - 1}"
+        body = _PROFILE.format(n=number, below=below, cap=1500 - number % 3, most=1000 - number % 3)
         (folder / f"profile_{number}.yaml").write_text(body, encoding="utf-8")
         number += 1
 

@@ -248,3 +248,18 @@ def test_a_table_is_read_hashed_and_laid_like_everything_else(tmp_path: Path) ->
         assert bundle(f"c{number}", TABLE.replace(old, new))[1] != sha
     first = TABLE.replace("    input", "    hit: first\n    input")
     assert bundle("f1", first)[1] != bundle("f2", swapped.replace("    input", "    hit: first\n    input"))[1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "codes"),
+    [
+        (("below limits.cheap", "at least limits.cheap"), []),
+        (("below limits.cheap", "at least 3 USD"), []),
+        (("below limits.cheap", "above 3 USD"), ["MQK-1229"]),
+        (("at most limits.cheap", "at least 3 USD"), ["MQK-1230"]),
+    ],
+)
+def test_a_limit_in_a_cell_counts_with_its_value(cells: tuple[str, str], codes: list[str]) -> None:
+    written = table([{"x": cell} for cell in cells], ("x",))
+    told = table_faults(written, {"x": Input(t.money())}, {"limits.cheap": 3_000_000}.get)
+    assert [each.code for each in told] == codes
