@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.worlds import copied, problems
+from tests.acceptance.worlds import all_problems, copied
 
 MARGIN: Final = """kind: margin
 id: idle_margin
@@ -49,7 +49,7 @@ def idle(least: str = "least", band: str = "tables.idle_band.band") -> str:
 
 
 def found(folder: Path) -> list[tuple[str, str]]:
-    return [(each.code, each.message) for each in problems(folder)]
+    return [(each.code, each.message) for each in all_problems(folder)]
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

@@ -12,13 +12,14 @@ from pathlib import Path
 from mqk.analysis.testing import Bench, read_suites
 from mqk.cli.checking import check
 from mqk.engine import Cancelled, Rejected
-from mqk.guards import Decision, GuardSet, Point, read_facts
-from mqk.policy import Diagnostic, Severity, load_policies, shipped_policies_dir
+from mqk.guards import Decision, GuardSet, Point, compile_bundle, read_facts
+from mqk.policy import Diagnostic, PolicyError, Severity, effective_bundle, load_policies, shipped_policies_dir
 from mqk.quantity import parse_duration, parse_money, parse_rate, parse_ratio
 from tests.engine.worlds import USD, Desk, submits
 
 __all__ = [
     "USD",
+    "all_problems",
     "copied",
     "decide",
     "parse_duration",
@@ -69,6 +70,18 @@ def copied(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None) -
 
 
 def problems(folder: Path) -> list[Diagnostic]:
+    """Every error that keeps the engines of a folder from being compiled; nothing is proven, which takes longer."""
+    policies = load_policies([folder])
+    found = list(policies.errors)
+    for engine in () if found else policies.ids("engine"):
+        try:
+            compile_bundle(effective_bundle(policies, engine))
+        except PolicyError as fault:
+            found += (each for each in fault.diagnostics if each not in found)
+    return found
+
+
+def all_problems(folder: Path) -> list[Diagnostic]:
     """Every error that `mqk policy check` finds in a folder."""
     return [each for each in check(load_policies([folder])).diagnostics if each.severity is Severity.ERROR]
 
