@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ from mqk.analysis.testing import (
 )
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit, Failure
-from mqk.cli.options import AsOfOption, Format, FormatOption
+from mqk.cli.options import Format, FormatOption, day
 from mqk.cli.output import in_color, note, print_json, say
 from mqk.policy import Diagnostic, PolicyError, PolicySet, in_order, load_policies, render_text
 from mqk.policy.formatting import format_bytes
@@ -73,7 +74,16 @@ def run(
         Fraction | None,
         typer.Option("--min-coverage", metavar="RATIO", parser=_share, help="Fail below it: `100%`."),
     ] = None,
-    as_of: AsOfOption = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE",
+            parser=day,
+            help="The day whose rules count, where a test names none.",
+            show_default="the latest of everything",
+        ),
+    ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Run the test cases of policies. Exit 1 when a case fails, coverage is too low or a mutant survives."""

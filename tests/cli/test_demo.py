@@ -29,7 +29,7 @@ def test_the_demo_shows_everything_and_clears_away_what_an_earlier_one_left(mqk:
     assert ended.code == 0, ended.err
     for words in (
         "limits in force for MAIN",
-        "max_position   20%",
+        "max_position",
         "backtest of MAIN",
         "max drawdown",
         "BREACH → deny  CAP-01",

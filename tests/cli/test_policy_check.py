@@ -28,7 +28,7 @@ def test_json_of_good_policies_is_an_empty_list(mqk: Mqk) -> None:
 
 
 def test_three_typos_are_three_carets_with_three_suggestions(mqk: Mqk, policies: Path) -> None:
-    base, bars, tier = (policies / name for name in ("base/us_equities.yaml", "integrity/bars.yaml", TIER_A))
+    base, bars, tier = (policies / name for name in ("controls/exposure.yaml", "integrity/bars.yaml", TIER_A))
     change(base, "  max_gross: 100% ", "  max_gros: 100%  ")
     change(bars, "feed.late <=", "feed.lat <=")
     change(tier, "extends: [us_equities_base]", "extends: [us_equites_base]")
@@ -38,7 +38,7 @@ def test_three_typos_are_three_carets_with_three_suggestions(mqk: Mqk, policies:
     assert ended.code == 1
     assert ended.err == ""
     assert ended.out == (
-        f"policies/base/us_equities.yaml:{gross}:3: error[MQK-1101]: unknown limit `max_gros`\n"
+        f"policies/controls/exposure.yaml:{gross}:3: error[MQK-1101]: unknown limit `max_gros`\n"
         f" {gross} | {written}\n"
         f" {' ' * len(str(gross))} |   ^^^^^^^^\n"
         "   help: did you mean `max_gross`?\n"
@@ -119,14 +119,14 @@ def test_json_is_a_list_of_exactly_the_promised_fields(mqk: Mqk, policies: Path)
 
 def test_expressions_and_parameters_are_checked_although_another_file_is_broken(mqk: Mqk, policies: Path) -> None:
     (policies / "broken.yaml").write_text("kind: risk\n  id: x\n", "utf-8")
-    change(policies / "base" / "us_equities.yaml", "not run.killed", "not run.kiled")
+    change(policies / "controls" / "operations.yaml", "not run.killed", "not run.kiled")
     change(policies / "engines" / "main.yaml", "lookback: 50", "lookback: often")
     change(policies / "engines" / "exp.yaml", "  market.price: 470.00 USD", "  market.prize: 470.00 USD")
     change(policies / "lifecycle" / "run.yaml", "reconcile.age < 60s, confirm", "reconcile.age < 60 USD, confirm")
     found = mqk("policy", "check", "--format", "json").json
     assert [(each["file"].removeprefix("policies/"), each["code"]) for each in found] == [
-        ("base/us_equities.yaml", "MQK-1302"),
         ("broken.yaml", "MQK-1001"),
+        ("controls/operations.yaml", "MQK-1302"),
         ("engines/exp.yaml", "MQK-1403"),
         ("engines/main.yaml", "MQK-1404"),
         ("lifecycle/run.yaml", "MQK-1304"),
@@ -134,7 +134,7 @@ def test_expressions_and_parameters_are_checked_although_another_file_is_broken(
 
 
 def test_a_fault_that_several_engines_meet_is_reported_once(mqk: Mqk, policies: Path) -> None:
-    base = policies / "base" / "us_equities.yaml"
+    base = policies / "controls" / "operations.yaml"
     change(base, "not run.killed", "not run.kiled")
     found = mqk("policy", "check", "--format", "json").json
     assert [(each["code"], each["line"]) for each in found] == [("MQK-1302", line_of(base, "run.kiled"))]
@@ -162,7 +162,7 @@ def test_a_limit_that_nothing_reads_is_an_error(mqk: Mqk, policies: Path) -> Non
 
 
 def test_a_limit_with_an_unreadable_value_is_one_mistake(mqk: Mqk, policies: Path) -> None:
-    base = policies / "base" / "us_equities.yaml"
+    base = policies / "controls" / "rates.yaml"
     change(base, "rejects: 5 per 300s", "rejects: 5 times")
     change(policies / "profiles" / "tier_b_experimental.yaml", "  rejects: 3 per 300s\n", "")
     found = mqk("policy", "check", "--format", "json").json

@@ -163,11 +163,11 @@ def test_an_unknown_point_is_bad_input(mqk: Mqk) -> None:
 
 
 def test_policies_with_an_error_decide_nothing(mqk: Mqk, policies: Path) -> None:
-    base = policies / "base" / "us_equities.yaml"
+    base = policies / "controls" / "operations.yaml"
     change(base, "not run.killed", "not run.kiled")
     ended = decide(mqk, ORDER, "--baseline", "--policies", "policies")
     assert (ended.code, ended.out) == (2, "")
-    assert f"us_equities.yaml:{line_of(base, 'run.kiled')}:18: error[MQK-1302]" in ended.err
+    assert f"operations.yaml:{line_of(base, 'run.kiled')}:18: error[MQK-1302]" in ended.err
     assert "^^^^^^^^^" in ended.err
 
 
@@ -179,7 +179,7 @@ def test_a_day_that_is_no_day_is_bad_input(mqk: Mqk) -> None:
 
 def test_a_dated_rule_counts_only_on_its_days(mqk: Mqk, policies: Path) -> None:
     change(
-        policies / "base" / "us_equities.yaml",
+        policies / "controls" / "operations.yaml",
         "    require: not run.killed\n",
         "    effective: {from: 2026-01-01}\n    require: not run.killed\n",
     )

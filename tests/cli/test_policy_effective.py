@@ -29,7 +29,7 @@ def test_why_lists_the_layers_from_the_lowest_up(mqk: Mqk, policies: Path) -> No
     ended = mqk("policy", "effective", "--engine", "MAIN", "--why", "limits.max_position", "--format", "json")
     chain = ended.json["chain"]
     assert [(each["document"], each["text"]) for each in chain] == [
-        ("risk:us_equities_base", "20%"),
+        ("risk:exposure", "20%"),
         ("risk:tier_a_consistent", "20%"),
         ("engine:MAIN", "15%"),
     ]

@@ -62,7 +62,7 @@ def test_an_order_at_the_cap_is_not_counted_twice_when_it_leaves() -> None:
 
 def test_a_rate_of_orders_does_not_count_the_order_itself() -> None:
     bundle = guards().bundle
-    rule = next(rule for rule in bundle.rules if rule.id == "ORD-01")
+    rule = next(rule for rule in bundle.rules if rule.id == "ORD-03")
     rate = replace(
         rule, id="RATE-01", exits_included=False, require=Text("count(orders within 60s) < 2", Span.nowhere(""))
     )

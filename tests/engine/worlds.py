@@ -11,11 +11,12 @@ from datetime import date
 from functools import cache
 from typing import ClassVar, TypeVar
 
+from mqk.analysis.names import rests_on, texts_of
 from mqk.engine import BarArrived, Effect, EngineState, Event, Filled, Submit, step
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import TIMEFRAMES, Bar, calendar_of
 from mqk.orders import Order
-from mqk.policy import LimitValue, Span, StrategySpec, effective_bundle, load_policies, shipped_policies_dir
+from mqk.policy import Bundle, LimitValue, Span, StrategySpec, effective_bundle, load_policies, shipped_policies_dir
 from mqk.portfolio import Fill
 from mqk.strategies import Context, Param, Registry, StrategyHost
 
@@ -26,6 +27,13 @@ MINUTE = 60 * 1_000_000
 OPEN = calendar_of("XNYS").session_open(date(2024, 1, 3))
 DAY = date(2024, 1, 3).toordinal()
 
+# What the tests of the engine are about; the others have tests of their own beside them.
+CORE = frozenset(
+    {"CAP-01", "CAP-02", "CAP-06", "CAP-07", "KILL-01", "LOSS-01", "LOSS-03", "POSTURE-01", "RATE-05"}
+    | {"ORD-03", "ORD-05", "ORD-11", "ORD-13"}
+    | {"DATA-01", "DATA-03", "DATA-04", "DATA-05", "DATA-05b", "DATA-06", "DATA-07", "DATA-08"}
+)
+
 Wish = Callable[[Context], Mapping[str, int] | None]
 
 
@@ -34,7 +42,27 @@ def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = ()) -> GuardSet:
     """The guards of a shipped engine as they are."""
     policies = load_policies([shipped_policies_dir()])
     assert policies.diagnostics == ()
-    return compile_bundle(effective_bundle(policies, engine, overlays=overlays))
+    return compile_bundle(core(effective_bundle(policies, engine, overlays=overlays)))
+
+
+def core(bundle: Bundle) -> Bundle:
+    """A shipped bundle with the rules that a small world can live under, and what they rest on.
+
+    A world of a few bars by hand has no warm-up, no volume to speak of, and no other engines.
+    """
+    rules = tuple(rule for rule in bundle.rules if rule.id in CORE)
+    moves = [move for machine in bundle.lifecycles.values() for move in machine.transitions]
+    texts = [text for rule in rules for text in texts_of(rule)]
+    texts += [text.text for move in moves for text in (move.require, move.when) if text is not None]
+    texts += [move.confirm for move in moves if move.confirm is not None]
+    read = rests_on(bundle, texts)
+    return replace(
+        bundle,
+        rules=rules,
+        limits={name: limit for name, limit in bundle.limits.items() if f"limits.{name}" in read},
+        lets={name: let for name, let in bundle.lets.items() if name in read},
+        tables={name: table for name, table in bundle.tables.items() if f"tables.{name}" in read},
+    )
 
 
 @cache

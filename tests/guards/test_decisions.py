@@ -40,11 +40,16 @@ def test_every_breach_is_reported_and_not_only_the_first(main: GuardSet) -> None
     assert [f.rule for f in decision.findings] == [
         "CAP-01",
         "CAP-02",
+        "CAP-03",
         "CAP-06",
         "CAP-07",
+        "CAP-11",
+        "CAP-12",
         "KILL-01",
+        "ORD-02",
         "ORD-11",
         "POSTURE-01",
+        "REG-02",
     ]
 
 

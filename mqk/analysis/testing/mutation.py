@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mqk.analysis.names import rests_on, texts_of
 from mqk.analysis.testing.mutants import Mutant, mutants
 from mqk.analysis.testing.running import Answer, Verdict, differences, recombined
 from mqk.analysis.testing.subjects import Bench, Subject
 from mqk.analysis.testing.suites import Case
-from mqk.dsl import parse_expression, syntax
 from mqk.guards import Finding, GuardSet, Moment, Point, compile_bundle
-from mqk.policy import Bundle, PolicyError, RuleSource
+from mqk.policy import Bundle, PolicyError, RuleSource, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Survivor:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What came of all mutants of an engine on a day."""
+    """What came of all mutants of an engine."""
 
     total: int
     killed: int
@@ -58,7 +58,10 @@ def survivors(verdicts: Iterable[Verdict], bench: Bench) -> list[Tally]:
         subject = bench.subject(verdict.engine, verdict.suite.as_of)
         _, cases = by_subject.setdefault((verdict.engine, id(subject)), (subject, []))
         cases.append(known(verdict, subject))
-    return [_tally(subject, cases) for subject, cases in by_subject.values()]
+    by_engine: dict[str, list[_Fates]] = {}
+    for subject, cases in by_subject.values():
+        by_engine.setdefault(subject.engine, []).append(_fates(subject, cases))
+    return [_tally(engine, fates) for engine, fates in by_engine.items()]
 
 
 def known(verdict: Verdict, subject: Subject) -> Known:
@@ -68,25 +71,32 @@ def known(verdict: Verdict, subject: Subject) -> Known:
     return Known(case, subject.moment(case, baseline), verdict.answer)
 
 
-def _tally(subject: Subject, cases: Sequence[Known]) -> Tally:
+# Every mutant of an engine on one day, by where it is and what it says, with whether a case notices it.
+_Fates = dict[tuple[Span, str], tuple[Mutant, bool | None]]
+
+
+def _tally(engine: str, days: Sequence[_Fates]) -> Tally:
+    """What came of the mutants of an engine: one that is noticed on some day is noticed."""
+    fates: _Fates = {}
+    for day in days:
+        for key, (mutant, fate) in day.items():
+            fates[key] = (mutant, fates[key][1] or fate) if key in fates else (mutant, fate)
+    left = tuple(Survivor(engine, mutant) for mutant, fate in fates.values() if fate is False)
+    killed = sum(fate is True for _, fate in fates.values())
+    return Tally(len(fates), killed, len(fates) - killed - len(left), left)
+
+
+def _fates(subject: Subject, cases: Sequence[Known]) -> _Fates:
     by_point: dict[Point, list[Known]] = {}
     for each in cases:
         by_point.setdefault(each.case.at, []).append(each)
     judge = Judge(subject.bundle)
-    total = killed = unusable = 0
-    left: list[Survivor] = []
+    fates: _Fates = {}
     for mutant in mutants(subject.bundle):
         if not judge.concerned(mutant):
             continue  # a limit that only a lifecycle reads: no case asks about moves of a machine
-        total += 1
-        verdict = judge.notices(mutant, by_point)
-        if verdict is None:
-            unusable += 1
-        elif verdict:
-            killed += 1
-        else:
-            left.append(Survivor(subject.engine, mutant))
-    return Tally(total, killed, unusable, tuple(left))
+        fates[mutant.place, mutant.what] = (mutant, judge.notices(mutant, by_point))
+    return fates
 
 
 class Judge:
@@ -94,7 +104,7 @@ class Judge:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._reads = {rule.id: _read_by(rule) for rule in bundle.rules}
+        self._reads = {rule.id: rests_on(bundle, texts_of(rule)) for rule in bundle.rules}
         self._compiled_mutants: dict[Mutant, GuardSet | None] = {}
 
     def notices(self, mutant: Mutant, cases: Mapping[Point, Sequence[Known]]) -> bool | None:
@@ -140,9 +150,16 @@ class Judge:
         whole = mutant.of(self._bundle)
         names = {rule.id for rule in concerned}
         rules = tuple(rule for rule in whole.rules if rule.id in names)
-        read = {name for rule in rules for name in _read_by(rule)}
-        limits = {name: limit for name, limit in whole.limits.items() if f"limits.{name}" in read}
-        return compile_bundle(replace(whole, rules=rules, limits=limits, lifecycles={}))
+        read = rests_on(whole, [text for rule in rules for text in texts_of(rule)])
+        parts = replace(
+            whole,
+            rules=rules,
+            limits={name: limit for name, limit in whole.limits.items() if f"limits.{name}" in read},
+            lets={name: let for name, let in whole.lets.items() if name in read},
+            tables={name: table for name, table in whole.tables.items() if f"tables.{name}" in read},
+            lifecycles={},
+        )
+        return compile_bundle(parts)
 
 
 def _fails(known: Known, names: frozenset[str], guards: GuardSet) -> bool:
@@ -158,14 +175,3 @@ def _fails(known: Known, names: frozenset[str], guards: GuardSet) -> bool:
 def _same(left: Sequence[Finding], right: Sequence[Finding]) -> bool:
     """Whether findings say the same, in whatever words."""
     return {(f.rule, f.result, f.effect) for f in left} == {(f.rule, f.result, f.effect) for f in right}
-
-
-def _read_by(rule: RuleSource) -> frozenset[str]:
-    """The limits that a rule reads, `limits.` and name."""
-    names: set[str] = set()
-    for text in (rule.require, rule.when):
-        if text is not None:
-            for node in syntax.walk(parse_expression(text.text)):
-                if isinstance(node, syntax.Name):
-                    names.add(".".join(node.path.split(".")[:2]))
-    return frozenset(names)
