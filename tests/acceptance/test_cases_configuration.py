@@ -20,7 +20,7 @@ from mqk.policy import (
     render_text,
     shipped_policies_dir,
 )
-from tests.acceptance.worlds import copied, problems
+from tests.acceptance.worlds import copied, keyed, problems
 
 MAIN: Final = "engines/main.yaml"
 
@@ -54,7 +54,7 @@ def test_cfg_2_the_order_of_keys_and_files_means_nothing(tmp_path: Path) -> None
 
 
 def test_cfg_3_another_value_is_another_hash(tmp_path: Path) -> None:
-    other = copied(tmp_path, {MAIN: ("capital: 100_000 USD", "capital: 100_000.01 USD")})
+    other = copied(tmp_path, {MAIN: ("lookback: 50", "lookback: 51")})
     assert main(other).sha256 != main().sha256
 
 
@@ -98,8 +98,7 @@ def test_cfg_17_several_unknown_keys_are_told_in_order_every_time(tmp_path: Path
     ],
 )
 def test_an_engine_is_given_keys_of_its_own_only(tmp_path: Path, engine: str, variable: str) -> None:
-    file = copied(tmp_path) / f"engines/{engine}.yaml"
-    file.write_text(f"{file.read_text('utf-8')}\nkeys: {{api_key: {variable}}}\n", "utf-8")
+    keyed(copied(tmp_path), f"engines/{engine}.yaml", f"api_key: {variable}")
     found = problems(tmp_path)
     assert found
     assert all(each.span.file.endswith(f"{engine}.yaml") for each in found)
@@ -111,8 +110,7 @@ def test_sec_8_a_bundle_holds_names_of_variables_and_never_what_is_in_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIN_ALPACA_KEY", "what is in it")
-    file = copied(tmp_path) / MAIN
-    file.write_text(f"{file.read_text('utf-8')}\nkeys: {{api_key: MAIN_ALPACA_KEY}}\n", "utf-8")
+    keyed(copied(tmp_path), MAIN, "api_key: MAIN_ALPACA_KEY")
     bundle = main(tmp_path)
     assert bundle.keys == {"api_key": "MAIN_ALPACA_KEY"}
     assert "what is in it" not in repr(bundle.to_mapping()) + bundle.canonical_bytes.decode()

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from mqk.policy import effective_bundle, load_policies
-from tests.acceptance.worlds import copied, problems
+from tests.acceptance.worlds import copied, keyed, problems
 
 MAIN: Final = "engines/main.yaml"
 EXP: Final = "engines/exp.yaml"
@@ -28,16 +28,10 @@ engines:
 """
 
 
-def keyed(folder: Path, file: str, *keys: str) -> None:
-    """Give an engine keys, in place of those it has."""
-    path = folder / file
-    lines = path.read_text("utf-8").splitlines()
-    kept = [line for line in lines if not line.startswith("keys:")]
-    path.write_text("\n".join([*kept, f"keys: {{{', '.join(keys)}}}", ""]), "utf-8")
-
-
 def allocated(folder: Path, capital: str, main: str, exp: str) -> None:
     """Put the engines of a desk under an allocation, in place of the one they have."""
+    for shipped in (folder / "allocation").glob("*.yaml"):
+        shipped.unlink()
     (folder / DESK).write_text(ALLOCATION.format(capital=capital, main=main, exp=exp), "utf-8")
     for file in (MAIN, EXP):
         path = folder / file

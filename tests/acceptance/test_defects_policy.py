@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from mqk.policy.loader import load_text
 from mqk.policy.nodes import Mapping, Node, Sequence
 from tests.acceptance.worlds import (
     all_problems,
+    as_shipped,
     copied,
     decide,
     parse_ratio,
@@ -31,7 +33,7 @@ from tests.acceptance.worlds import (
     problems_of_tests,
     shipped_files,
 )
-from tests.engine.worlds import USD, Desk, guards, shipped, submits
+from tests.engine.worlds import USD, Desk, guards, shipped
 
 ENGINES: Final = ("MAIN", "EXP")
 
@@ -66,6 +68,20 @@ def with_keys(text: str, places: dict[str, Mapping]) -> str:
     return text
 
 
+def named(folder: Path, target: Path, text: str) -> set[str]:
+    """The keys that are found unheard of once a document has this text, on a day of either margin regime."""
+    target.write_text(text, "utf-8")
+    if target.name.endswith(".test.yaml"):
+        faults = problems_of_tests(folder)
+    else:
+        faults = [*all_problems(folder), *all_problems(folder, date(2026, 1, 5))]
+    lines = text.split("\n")
+    # What stands under `keys:` is taken for a secret, and then nothing of it is repeated.
+    hidden = [lines[each.span.line - 1] for each in faults if each.code == "MQK-1120"]
+    told = " ".join([*(each.message for each in faults), *hidden])
+    return set(re.findall(r"unheard_of_\d+", told))
+
+
 @pytest.mark.parametrize("file", shipped_files(), ids=lambda file: file.stem)
 def test_c05_no_mapping_of_any_shipped_document_takes_a_key_that_nobody_reads(tmp_path: Path, file: Path) -> None:
     text = file.read_text("utf-8")
@@ -90,16 +106,17 @@ def test_c05_no_mapping_of_any_shipped_document_takes_a_key_that_nobody_reads(tm
     # Where names are free - limits, parameters, an ordinary moment - it takes more than reading the file to know.
     free = {key: places[key] for key in places.keys() - told}
     if free:
-        target.write_text(with_keys(text, free), "utf-8")
-        faults = problems_of_tests(folder) if file.name.endswith(".test.yaml") else all_problems(folder)
-        told |= {word for each in faults for word in re.findall(r"unheard_of_\d+", each.message)}
+        told |= named(folder, target, with_keys(text, free))
+    # One fault can keep another from being looked for, and a document may hold on another day than today.
+    for key in sorted(places.keys() - told):
+        told |= named(folder, target, with_key(text, places[key], key))
     assert places.keys() - told == set()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_c05_no_limit_counts_as_read_because_it_is_there(engine: str) -> None:
     """Without the rules and machines that read them, each limit of the shipped policies is refused by name."""
-    bundle = shipped(engine).bundle
+    bundle = as_shipped(engine).bundle
     with pytest.raises(PolicyError) as caught:
         compile_bundle(replace(bundle, rules=(), lifecycles={}))
     unread = [each.message for each in caught.value.diagnostics if each.code == "MQK-1401"]
@@ -109,7 +126,7 @@ def test_c05_no_limit_counts_as_read_because_it_is_there(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_c05_a_limit_that_no_rule_reads_is_refused_whatever_its_name(engine: str) -> None:
-    bundle = shipped(engine).bundle
+    bundle = as_shipped(engine).bundle
     known = bundle.limits["max_position"]
     idle = replace(known, name="idle")
     with pytest.raises(PolicyError) as caught:
@@ -120,7 +137,7 @@ def test_c05_a_limit_that_no_rule_reads_is_refused_whatever_its_name(engine: str
 @pytest.mark.parametrize("engine", ENGINES)
 def test_c05_every_rule_of_an_engine_is_judged(engine: str) -> None:
     """No rule is dropped on its way from the effective policy to the guards."""
-    set_ = shipped(engine)
+    set_ = as_shipped(engine)
     judged = {(rule.id, point.value) for point in Point for rule in set_.guards[point].rules}
     assert judged == {(rule.id, rule.at) for rule in set_.bundle.rules}
 
@@ -169,7 +186,7 @@ def test_c07_the_shipped_policies_keep_their_own_rules(tmp_path: Path, engine: s
     """They are checked like anybody's, and an ordinary moment of each engine is allowed everywhere."""
     assert all_problems(copied(tmp_path)) == []
     for point in (Point.ORDER, Point.ACCOUNT, Point.BAR, Point.FEED):
-        assert decide(shipped(engine), point).outcome == "allow"
+        assert decide(as_shipped(engine), point).outcome == "allow"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +262,7 @@ def test_c09_the_same_percentage_of_another_base_is_another_answer() -> None:
         ),
     )
     other = compile_bundle(
-        replace(bundle, rules=tuple(of_peak if rule.id == "LOSS-01" else rule for rule in bundle.rules))
+        replace(bundle, rules=tuple(of_peak if rule.id == "LOSS-01" else rule for rule in bundle.rules), lets={})
     )
     for set_, posture in ((guards(), "NORMAL"), (other, "HALTED")):
         desk = Desk(set_)
@@ -253,4 +270,3 @@ def test_c09_the_same_percentage_of_another_base_is_another_answer() -> None:
         desk.bar("SPY", 2, 440 * USD)
         desk.bar("SPY", 3, 394 * USD)  # 2_070 USD below the peak, 270 below this morning
         assert desk.state.run.posture == posture
-        assert bool(submits(desk.want({"SPY": 46}, "SPY", 4, 394 * USD))) is (posture == "NORMAL")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 from mqk.analysis.testing import Bench, read_suites
@@ -20,8 +22,10 @@ from tests.engine.worlds import USD, Desk, submits
 __all__ = [
     "USD",
     "all_problems",
+    "as_shipped",
     "copied",
     "decide",
+    "keyed",
     "parse_duration",
     "parse_money",
     "parse_rate",
@@ -69,6 +73,12 @@ def copied(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None) -
     return root
 
 
+@cache
+def as_shipped(engine: str = "MAIN") -> GuardSet:
+    """The guards of a shipped engine with every rule there is."""
+    return compile_bundle(effective_bundle(load_policies([shipped_policies_dir()]), engine))
+
+
 def problems(folder: Path) -> list[Diagnostic]:
     """Every error that keeps the engines of a folder from being compiled; nothing is proven, which takes longer."""
     policies = load_policies([folder])
@@ -81,12 +91,20 @@ def problems(folder: Path) -> list[Diagnostic]:
     return found
 
 
-def all_problems(folder: Path) -> list[Diagnostic]:
-    """Every error that `mqk policy check` finds in a folder."""
-    return [each for each in check(load_policies([folder])).diagnostics if each.severity is Severity.ERROR]
+def all_problems(folder: Path, day: date | None = None) -> list[Diagnostic]:
+    """Every error that `mqk policy check` finds in a folder on a day."""
+    return [each for each in check(load_policies([folder]), day).diagnostics if each.severity is Severity.ERROR]
 
 
 def problems_of_tests(folder: Path) -> list[Diagnostic]:
     """Everything that `mqk policy test` finds wrong with the tests of a folder before it runs one."""
     policies = load_policies([folder])
     return read_suites(policies, Bench(policies))[1]
+
+
+def keyed(folder: Path, file: str, *keys: str) -> None:
+    """Give an engine keys, in place of those it has."""
+    path = folder / file
+    lines = path.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("keys:")]
+    path.write_text("\n".join([*kept, f"keys: {{{', '.join(keys)}}}", ""]), "utf-8")

@@ -39,7 +39,7 @@ Wish = Callable[[Context], Mapping[str, int] | None]
 
 @cache
 def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = ()) -> GuardSet:
-    """The guards of a shipped engine as they are."""
+    """The guards of a shipped engine, with the rules that a small world can live under."""
     policies = load_policies([shipped_policies_dir()])
     assert policies.diagnostics == ()
     return compile_bundle(core(effective_bundle(policies, engine, overlays=overlays)))
@@ -50,7 +50,7 @@ def core(bundle: Bundle) -> Bundle:
 
     A world of a few bars by hand has no warm-up, no volume to speak of, and no other engines.
     """
-    rules = tuple(rule for rule in bundle.rules if rule.id in CORE)
+    rules = tuple(rule for rule in bundle.rules if rule.id in CORE or rule.at == "difference")
     moves = [move for machine in bundle.lifecycles.values() for move in machine.transitions]
     texts = [text for rule in rules for text in texts_of(rule)]
     texts += [text.text for move in moves for text in (move.require, move.when) if text is not None]
