@@ -38,8 +38,7 @@ def with_rules(bundle: Bundle, count: int) -> Bundle:
         require = f"order.qty * order.worst_price <= {1_000_000 + which} USD and order.qty <= {5_000 + number}"
         when = f"order.symbol == S{symbol} and order.side == BUY"
         rules.append(_rule(pattern, number, require, when))
-    others = tuple(rule for rule in bundle.rules if rule.at != "order")
-    return replace(bundle, rules=(*rules, *others))
+    return replace(bundle, rules=tuple(rules))
 
 
 def _rule(pattern: RuleSource, number: int, require: str, when: str) -> RuleSource:
@@ -49,9 +48,9 @@ def _rule(pattern: RuleSource, number: int, require: str, when: str) -> RuleSour
 
 def compiled(bundle: Bundle) -> GuardSet:
     """The guards of a bundle whose own limits nobody reads any more."""
-    kept = {name for rule in bundle.rules if rule.at != "order" for name in bundle.limits if name in rule.require.text}
-    read = " ".join(move.require.text for m in bundle.lifecycles.values() for move in m.transitions if move.require)
-    limits = {name: limit for name, limit in bundle.limits.items() if name in kept or name in read}
+    moves = [move for machine in bundle.lifecycles.values() for move in machine.transitions]
+    read = " ".join([move.require.text for move in moves if move.require] + [move.confirm or "" for move in moves])
+    limits = {name: limit for name, limit in bundle.limits.items() if f"limits.{name}" in read}
     return compile_bundle(replace(bundle, limits=limits, lets={}, tables={}))
 
 

@@ -50,7 +50,7 @@ def core(bundle: Bundle) -> Bundle:
 
     A world of a few bars by hand has no warm-up, no volume to speak of, and no other engines.
     """
-    rules = tuple(rule for rule in bundle.rules if rule.id in CORE or rule.at == "difference")
+    rules = tuple(rule for rule in bundle.rules if rule.id in CORE or rule.at in ("difference", "candidate"))
     moves = [move for machine in bundle.lifecycles.values() for move in machine.transitions]
     texts = [text for rule in rules for text in texts_of(rule)]
     texts += [text.text for move in moves for text in (move.require, move.when) if text is not None]

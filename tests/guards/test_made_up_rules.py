@@ -23,7 +23,9 @@ def folder(home: Path, extra: str, **replaced: tuple[str, str]) -> Path:
             if source.stem == name:
                 assert old in text
                 text = text.replace(old, new)
-        (home / source.name.replace("us_equities", f"{source.parent.name}_us")).write_text(text, encoding="utf-8")
+        # One flat folder: documents of several kinds may share a file's name.
+        name = source.name if source.parent.name == "engines" else f"{source.parent.name}_{source.name}"
+        (home / name).write_text(text, encoding="utf-8")
     (home / "extra.yaml").write_text(HEAD + extra, encoding="utf-8")
     return home
 

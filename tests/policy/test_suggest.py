@@ -33,7 +33,8 @@ def test_the_nearest_word_is_offered_and_no_far_one(word: str, known: list[str],
     assert did_you_mean(word, known) == (None if meant is None else f"did you mean `{meant}`?")
 
 
-@given(st.sampled_from(sorted(LIMITS)), st.data())
+# A slip in a name of three letters leaves too little to tell what was meant.
+@given(st.sampled_from(sorted(name for name in LIMITS if len(name) > 3)), st.data())
 def test_one_slip_never_hides_a_name(name: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(name) - 1))
     slip = data.draw(
