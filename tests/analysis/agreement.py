@@ -155,6 +155,11 @@ def smt_agrees(expr: Expr, moment: Lookup, reading: Reading | None = None) -> bo
     return type(found) is type(expected) and found == expected if isinstance(expected, bool) else found == expected
 
 
+def _of_sort(value: Any, unknown: Any) -> Any:
+    """A whole number stands for a ratio too; the library itself takes it for neither."""
+    return value if value.sort() == unknown.sort() else z3.RealVal(value.as_long())
+
+
 class _Facts:
     """The values of all unknowns at one moment, in the form in which the solver's library takes them.
 
@@ -165,7 +170,9 @@ class _Facts:
         self._pairs = pairs  # keeps the terms alive
         self._number = len(pairs)
         self._unknowns = (z3.Ast * len(pairs))(*(unknown.as_ast() for unknown, _ in pairs))
-        self._values = (z3.Ast * len(pairs))(*(value.as_ast() for _, value in pairs))
+        self._values = (z3.Ast * len(pairs))(
+            *(_of_sort(value, unknown).as_ast() for unknown, value in pairs)
+        )
 
     def ground(self, term: Any) -> Any:
         """The term with every unknown replaced, simplified."""

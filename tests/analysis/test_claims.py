@@ -49,7 +49,7 @@ def test_what_is_so_at_every_moment_is_proven(engine: str, asked: ClaimSource) -
 def test_what_is_wrong_at_one_moment_is_refuted_by_it_in_the_words_of_the_rule() -> None:
     found = ask(claim(when="order.reduces", never=("deny",)))
     assert found.answer.verdict is Verdict.REFUTED
-    assert found.shows == ("`ORD-01` says `deny`: `order.qty` is 0, must be at least 1",)
+    assert found.shows == ("`ORD-03` says `deny`: `order.qty` is 0, must be at least 1",)
     diagnostic = found.diagnostic()
     assert diagnostic is not None
     assert diagnostic.code == "MQK-1428"

@@ -89,7 +89,7 @@ def test_what_is_the_same_is_not_looser() -> None:
         ({"otherwise": "warn"}, ["CAP-01"]),
         ({"when": "order.type == MARKET"}, ["CAP-01"]),
         ({"when": "order.side == BUY"}, []),  # ORD-13 denies the others
-        ({"when": "order.qty > 0"}, []),  # ORD-01 denies the others
+        ({"when": "order.qty > 0"}, []),  # ORD-03 denies the others
         ({"require": "projected.position_value < 20_001 USD"}, ["CAP-01"]),
         ({"require": "projected.position_value <= 20% of account.equity and order.qty < 5"}, []),
         ({"require": "projected.position_value * 5 <= account.equity"}, []),
@@ -106,7 +106,7 @@ def test_everything_about_a_rule_that_can_loosen_it_is_considered(changes: dict[
 
 def test_a_rule_that_lets_exits_go_is_looser_than_one_that_does_not() -> None:
     low = shipped()
-    assert [each.rule.id for each in looser(low, with_rule(low, "ORD-01", exits_included=False))] == ["ORD-01"]
+    assert [each.rule.id for each in looser(low, with_rule(low, "ORD-03", exits_included=False))] == ["ORD-03"]
     assert looser(low, with_rule(low, "CAP-01", exits_included=True)) == []
 
 

@@ -25,11 +25,10 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from mqk.backtest import run_backtest
-from mqk.guards import compile_bundle
 from mqk.market import read_bars
-from mqk.policy import effective_bundle, load_policies, shipped_policies_dir
 from tests.backtest.worlds import walk
-guards = compile_bundle(effective_bundle(load_policies([shipped_policies_dir()]), "MAIN"))
+from tests.engine.worlds import shipped
+guards = shipped("MAIN")
 paths = sys.argv[2:]
 bars = read_bars(paths) if paths else walk(["AAPL", "MSFT", "QQQ", "SPY"], 400, 11, swing=6)
 run_backtest(guards, bars, out=Path(sys.argv[1]))

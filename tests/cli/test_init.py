@@ -55,7 +55,7 @@ def test_the_workflow_and_the_hook_run_the_check_of_this_version(mqk: Mqk, tmp_p
     mqk("init", "desk")
     workflow = yaml.safe_load((tmp_path / "desk" / ".github" / "workflows" / "policies.yml").read_text("utf-8"))
     commands = [step.get("run", "") for step in workflow["jobs"]["check"]["steps"]]
-    assert "mqk policy check policies" in commands
+    assert "mqk policy check policies --format github" in commands
     assert f'python -m pip install "mqk=={package.__version__}"' in commands
     hooks = yaml.safe_load((tmp_path / "desk" / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
     assert [hook["entry"] for hook in hooks] == ["mqk policy check policies"]

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.shell import Mqk, change, line_of
 
 TIER_A = "profiles/tier_a_consistent.yaml"
-BASE = "base/us_equities.yaml"
+BASE = "controls/exposure.yaml"
 LOOSEN = """
 loosen:
   - limit: max_position

@@ -89,7 +89,7 @@ def test_the_editor_finds_faults_where_mqk_does(server: Server) -> None:
 
 @pytest.mark.parametrize("text", ["max_position:", "otherwise:", "owner:", "at: order"])
 def test_hovering_over_a_key_tells_what_it_means(server: Server, text: str) -> None:
-    path = POLICIES / "base" / "us_equities.yaml"
+    path = POLICIES / "controls" / "exposure.yaml"
     line, character = place_of(path, text)
     said = server.hover(server.open(path), line, character + 1)
     assert "Example" in said, "what it is, and an example of it"

@@ -14,7 +14,10 @@ from mqk.guards import Result
 
 # How the names of files of boundary cases end.
 BOUNDARIES = ".boundaries.test.yaml"
-_HEAD = "# Made by `mqk policy test --generate --write`: change the rules and make it again, rather than changing it."
+_HEAD = (
+    "# yaml-language-server: $schema=../../schemas/test.schema.json\n"
+    "# Made by `mqk policy test --generate --write`: change the rules and make it again, rather than changing it."
+)
 
 
 def write_documents(subject: Subject, cases: Iterable[Boundary], owner: str = "tests") -> dict[str, str]:
