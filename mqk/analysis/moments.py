@@ -6,12 +6,13 @@ What lives here: facts as values. What does not: which moments are looked for (p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from mqk.analysis.verdicts import Witness
 from mqk.dsl import FactRef, Type
 from mqk.dsl.syntax import Value
-from mqk.dsl.types import Kind
+from mqk.dsl.types import COUNT, Kind, money
 from mqk.dsl.windows import window_attribute
 from mqk.guards.catalogue import VIEWS, facts_at
 from mqk.guards.facts import canonical_name
@@ -54,8 +55,10 @@ def ordinary(bundle: Bundle, point: Point) -> dict[str, Value]:
         if not entry.ref.optional:
             found[name] = _USUAL.get(name, _plain(name, entry.type, bundle))
     for name, text in written.items():
-        if name not in found and "(" in name and text.isdigit():
-            found[name] = int(text)
+        if name in found or "(" not in name:
+            continue
+        with suppress(QuantityError):  # the checker of baselines says what is wrong
+            found[name] = parse_fact(text, money() if name.startswith("total(") else COUNT)
     return found
 
 

@@ -170,9 +170,7 @@ class _Facts:
         self._pairs = pairs  # keeps the terms alive
         self._number = len(pairs)
         self._unknowns = (z3.Ast * len(pairs))(*(unknown.as_ast() for unknown, _ in pairs))
-        self._values = (z3.Ast * len(pairs))(
-            *(_of_sort(value, unknown).as_ast() for unknown, value in pairs)
-        )
+        self._values = (z3.Ast * len(pairs))(*(_of_sort(value, unknown).as_ast() for unknown, value in pairs))
 
     def ground(self, term: Any) -> Any:
         """The term with every unknown replaced, simplified."""

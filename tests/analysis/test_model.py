@@ -13,7 +13,7 @@ from mqk.analysis.rules import Judged, rules_at
 from mqk.dsl.emit_smt import Encoder
 from mqk.guards import GuardSet, Point, Result, compile_bundle
 from mqk.guards.lookup import ViewLookup
-from tests.analysis.agreement import grounding
+from tests.analysis.agreement import SLOTS, grounding
 from tests.analysis.worlds import rule, shipped, waiver
 from tests.guards.test_random_policies import facts, views
 
@@ -46,7 +46,7 @@ def test_a_rule_is_read_as_the_guard_judges_it(values: dict[str, object]) -> Non
         each.id: result is Result.PASS for each, (result, _) in zip(guard.rules, guard.results(lookup), strict=True)
     }
     assert {each.id: each.passes(lookup) for each in judged()} == by_guard
-    encoder = Encoder(exact=True)
+    encoder = Encoder(exact=True, slots=SLOTS)
     terms = {each.id: passes(encoder, each) for each in judged()}
     ground = grounding(encoder, lookup)
     assert {name: z3.is_true(ground(term)) for name, term in terms.items()} == by_guard

@@ -65,9 +65,7 @@ def test_the_effective_policy_shows_what_holds_for_a_while_only(mqk: Mqk, polici
     engine = policies / "engines" / "main.yaml"
     leave = "loosen:\n  - {rule: CAP-02, why: a trial, approved_by: chief, until: 2026-06-15}\n"
     text = engine.read_text(encoding="utf-8")
-    engine.write_text(
-        text + "\nlet: {open_loss: account.equity}\nenforce: {CAP-02: warn}\n" + leave
-    )
+    engine.write_text(text + "\nlet: {open_loss: account.equity}\nenforce: {CAP-02: warn}\n" + leave)
     shown = mqk("policy", "effective", "--engine", "MAIN", "--as-of", "2026-06-14").out
     assert re.search(r"waived\n +CAP-01 +june +everywhere +until 2026-07-01 +by chief +\S+june.yaml:2\n", shown)
     assert re.search(r"loosened\n +rules.CAP-02 +engine:MAIN +a trial +until 2026-06-15 +by chief", shown)
