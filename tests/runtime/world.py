@@ -21,12 +21,17 @@ SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 def desk_guards(*overlays: str, changes: tuple[tuple[str, str], ...] = (), engine: str = "DESK") -> GuardSet:
     """The guards of DESK, or of what `changes` (this text to that, in its documents) make of it, compiled once."""
     with tempfile.TemporaryDirectory() as folder:
-        for document in (Path(__file__).parent / "desk").iterdir():
-            text = document.read_text()
+        paths = [shipped_policies_dir()]
+        for document in sorted((Path(__file__).parent / "desk").iterdir()):
+            written = text = document.read_text()
             for this, that in changes:
                 text = text.replace(this, that)
-            (Path(folder) / document.name).write_text(text)
-        policies = load_policies([shipped_policies_dir(), Path(folder)])
+            # Findings name files: what is not changed is read where it is, so that every process names the same.
+            path = document if text == written else Path(folder) / document.name
+            if path is not document:
+                path.write_text(text)
+            paths.append(path)
+        policies = load_policies(paths)
     assert not policies.diagnostics
     return compile_bundle(effective_bundle(policies, engine, overlays=overlays))
 
