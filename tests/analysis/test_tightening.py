@@ -54,7 +54,7 @@ def a_tick_more(value: LimitValue) -> LimitValue | None:
 
 
 # Nothing comes of a tick: another limit or rule is met first, or the solver finds none that a tick could tell apart.
-COVERED = {"losing_streak", "max_gross", "max_group", "max_leverage", "ssr_trigger", "streak_position"}
+COVERED = {"max_gross", "max_leverage", "ssr_trigger"}
 # Where more is tighter: what must at least be there, or have passed.
 FLOORS = {
     *("cagr", "months", "profit_factor", "sharpe", "trades", "worst_week"),

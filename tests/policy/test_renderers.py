@@ -53,7 +53,8 @@ def test_a_github_command_is_always_one_line(message: str, help_: str) -> None:
     said = render_github([at(1, 1, 2, message, help=help_)], {})
     assert "\n" not in said
     assert "\r" not in said
-    undone = said.rpartition("::")[2] if "::" not in message + help_ else said
+    # A command's text begins behind the first `::` that follows its name and properties.
+    undone = said.removeprefix("::").partition("::")[2]
     assert undone.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%").find(message) >= 0
 
 

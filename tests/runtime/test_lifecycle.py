@@ -260,7 +260,7 @@ def test_an_interrupted_run_is_stopped_and_goes_on_as_if_nothing_had_been(
     player: Player, undisturbed: Undisturbed
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        player.play(At(Step.TICK_DONE, lambda: os.kill(os.getpid(), signal.SIGINT), 5), pace=100_000)  # type: ignore[arg-type]
+        player.play(At(Step.TICK_DONE, lambda: os.kill(os.getpid(), signal.SIGINT), 5), pace=400_000)  # type: ignore[arg-type]
     (status,) = run_status(player.url)
     assert (status.state, status.leader) == ("STOPPED", None)
     assert 5 <= status.position < MINUTES
