@@ -80,6 +80,9 @@ def _search(
 def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Any:
     solver = z3.Solver()
     solver.set("random_seed", 0)
+    # It would put its own handler in the place of the process's and give that back altered: a run that waits would then
+    # not be woken by an interrupt.
+    solver.set("ctrl_c", False)
     solver.set("rlimit", budget)
     solver.add(goal(encoder))
     # The axioms come last: by now the encoder has met every fact.
