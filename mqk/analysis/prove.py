@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import z3
 
+from mqk.analysis.solver import Solver
 from mqk.analysis.verdicts import Answer, Verdict, Witness
 from mqk.analysis.world import world
 from mqk.dsl.emit_smt import Encoder
@@ -28,6 +29,9 @@ from mqk.guards.points import Point
 
 # What a question may cost, in the solver's own steps, so that it ends alike on every machine; about a few seconds.
 BUDGET: Final = 20_000_000
+
+# What it may cost to ask whether a moment can be more ordinary still; it is good without.
+_POLISH: Final = 200_000
 
 # How many elements a collection has where sums and counts are to be exact.
 _FEW: Final = 3
@@ -77,13 +81,8 @@ def _search(
     return _Search(encoder, solver, point, ordinary).run()
 
 
-def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Any:
-    solver = z3.Solver()
-    solver.set("random_seed", 0)
-    # It would put its own handler in the place of the process's and give that back altered: a run that waits would then
-    # not be woken by an interrupt.
-    solver.set("ctrl_c", False)
-    solver.set("rlimit", budget)
+def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Solver:
+    solver = Solver(budget)
     solver.add(goal(encoder))
     # The axioms come last: by now the encoder has met every fact.
     solver.add(*world(encoder, point))
@@ -104,12 +103,13 @@ class _Pin:
 class _Search:
     """Looks for a moment near an ordinary one, by giving up as few of its facts as it must."""
 
-    def __init__(self, encoder: Encoder, solver: Any, point: Point, ordinary: Mapping[str, Value]) -> None:
+    def __init__(self, encoder: Encoder, solver: Solver, point: Point, ordinary: Mapping[str, Value]) -> None:
         self._encoder = encoder
         self._solver = solver
         self._point = point
         self._ordinary = ordinary
         self._pins = [pin for each in encoder.unknowns.values() for pin in self._wishes(each)]
+        self._sizes = [1, 10, 100]
         self._pins += [pin for each in encoder.collections.values() for pin in _absences(each)]
         for pin in self._pins:
             solver.add(z3.Implies(pin.label, pin.holds))
@@ -117,7 +117,7 @@ class _Search:
     def run(self) -> Witness | str | None:
         """A moment; None when there is none; why not, when neither could be told."""
         kept = list(self._pins)
-        by_label = {pin.label.get_id(): pin for pin in self._pins}
+        by_label = {str(pin.label): pin for pin in self._pins}
         while True:
             answer = self._check(kept)
             if answer == z3.sat:
@@ -125,14 +125,26 @@ class _Search:
             if answer == z3.unknown:
                 if not kept:
                     return f"the solver gave up ({self._solver.reason_unknown()})"
-                # Nearly everything is fixed and still it is hard: ask the whole question at once.
-                kept = []
+                # Nearly everything is fixed and still it is hard: ask for an order of a round size, since what is
+                # multiplied by a size is then no product, and at last the whole question at once.
+                kept = self._sized()
                 continue
-            core = [by_label[label.get_id()] for label in self._solver.unsat_core()]
+            core = [by_label[label] for label in self._solver.unsat_core()]
             if not core:
                 return None
             loosest = min(core, key=lambda pin: (pin.rank, pin.name))
             kept = [pin for pin in kept if pin is not loosest]
+
+    def _sized(self) -> list[_Pin]:
+        """The first of the round sizes that an order may have and that shows it; none when no size does."""
+        while self._sizes and "order.qty" in self._encoder.unknowns:
+            size = self._sizes.pop(0)
+            name = f"order.qty {size}"
+            pin = _Pin(name, z3.Bool(f"wish {name}"), self._encoder.unknowns["order.qty"].value == size, 1000)
+            self._solver.add(z3.Implies(pin.label, pin.holds))
+            if self._check([pin]) == z3.sat:
+                return [pin]
+        return []
 
     def _check(self, pins: Sequence[_Pin]) -> Any:
         return self._solver.check(*[pin.label for pin in pins])
@@ -151,6 +163,7 @@ class _Search:
         The solver's steps for this are bounded apart; where it stops, the moment is good but less pretty.
         """
         model = self._solver.model()
+        self._solver.spend(_POLISH)
         held = list(kept)
         for pin in sorted((pin for pin in self._pins if pin not in held), key=lambda pin: -pin.rank):
             if self._check([*held, pin]) == z3.sat:

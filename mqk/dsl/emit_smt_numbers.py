@@ -23,7 +23,8 @@ import z3
 # The solver's terms have no types.
 Term = Any
 
-# An unknown by its identity in the solver; a product by the identities of its factors, sorted; the empty one is 1.
+# An unknown by its number, in the order in which they were met, so that one question is put in one way whatever was
+# asked before; a product by the numbers of its factors, sorted; the empty one is 1.
 _Factors = tuple[int, ...]
 
 # Laws that compare two products cost more than they bring once there are many.
@@ -112,16 +113,20 @@ def divided(left: Ratio, right: Ratio) -> Ratio:
 
 @dataclass(slots=True)
 class Algebra:
-    """Numbers of one question to the solver: its unknowns, and its products where they are opaque."""
+    """Numbers of one question to the solver: its unknowns, and its products where they are opaque.
+
+    `numbers` are the unknowns' own, by their identities in the solver.
+    """
 
     exact: bool
     unknowns: dict[int, Term] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
     products: dict[_Factors, Term] = field(default_factory=dict)
     wholes: dict[Ratio, Term] = field(default_factory=dict)
 
     def unknown(self, term: Term) -> Ratio:
         """A number that the solver has a term for."""
-        key = term.get_id()
+        key = self.numbers.setdefault(term.get_id(), len(self.numbers))
         self.unknowns[key] = term
         return Ratio(Sum((((key,), Fraction(1)),)), ONE)
 

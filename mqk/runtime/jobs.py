@@ -31,6 +31,8 @@ SECOND: Final = 1_000_000
 # Without a pace, turns follow each other for as long as this before the scheduler is asked again.
 SLICE_SECONDS: Final = 0.2
 BETWEEN_SLICES: Final = 0.005
+# How long an interrupt may go unheard, in seconds.
+HEARS_WITHIN: Final = 0.25
 
 
 class Jobs:
@@ -73,7 +75,10 @@ class Jobs:
         self._beat()
         scheduler.start()
         try:
-            self._ended.wait()
+            # In spells: a library may have told the kernel to take a wait up again after an interrupt, and a wait
+            # without a limit would then not hear of it.
+            while not self._ended.wait(HEARS_WITHIN):
+                continue
         finally:
             # What hangs is not waited for: it finds out that it may no longer write when it wakes up.
             self._ended.set()

@@ -1,0 +1,66 @@
+"""The solver of one question: alone in its world, so that what was asked before it has no say in the answer.
+
+What lives here: z3's solver, with a context of its own. What does not: questions (prove.py).
+
+Terms are made in the process's common context, whose numbering depends on everything that was ever made there, and the
+solver's search depends on that numbering: a question that is decided within its budget today could run out of it when
+asked second. So every question is copied, in its own order, to a context that holds nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import z3
+
+from mqk.dsl.emit_smt_numbers import Term
+
+
+class Solver:
+    """What z3 is asked for one question. Terms go in and models come out in the common context."""
+
+    def __init__(self, budget: int) -> None:
+        self._context = z3.Context()
+        self._solver = z3.Solver(ctx=self._context)
+        self._solver.set("random_seed", 0)
+        # It would put its own handler in the place of the process's and give that back altered: a run that waits would
+        # then not be woken by an interrupt.
+        self._solver.set("ctrl_c", False)
+        self.spend(budget)
+
+    def spend(self, budget: int) -> None:
+        """What each check from now on may cost, in the solver's own steps."""
+        self._solver.set("rlimit", budget)
+
+    def add(self, *terms: Term) -> None:
+        """Have these hold too."""
+        self._solver.add(*(term.translate(self._context) for term in terms))
+
+    def check(self, *assumed: Term) -> Any:
+        """Whether all that was added can hold, with what is assumed for this once."""
+        return self._solver.check(*(term.translate(self._context) for term in assumed))
+
+    def push(self) -> None:
+        """Begin what `pop` takes back."""
+        self._solver.push()
+
+    def pop(self) -> None:
+        """Take back what was added since `push`."""
+        self._solver.pop()
+
+    def model(self) -> Any:
+        """The moment that the last check found."""
+        return self._solver.model().translate(z3.main_ctx())
+
+    def unsat_core(self) -> list[str]:
+        """The names of what was assumed in the last check and cannot all hold."""
+        return [str(term) for term in self._solver.unsat_core()]
+
+    def reason_unknown(self) -> str:
+        """Why the last check was not decided."""
+        return str(self._solver.reason_unknown())
+
+    def effort(self) -> int:
+        """The steps taken so far, in the unit of the budget."""
+        statistics = self._solver.statistics()
+        return int(statistics.get_key_value("rlimit count")) if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
