@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -72,8 +72,8 @@ class PolicySet:
         return tuple(sorted(id_ for kind_, id_ in self.versions if kind_ == kind))
 
 
-def load_policies(paths: Sequence[Path]) -> PolicySet:
-    """Read every policy file among `paths`, folders with all that is below them.
+def load_policies(paths: Sequence[Path], shown: Callable[[Path], str] = shown_path) -> PolicySet:
+    """Read every policy file among `paths`, folders with all that is below them; `shown` is how places tell a path.
 
     Never raises for bad content: whatever is wrong in any file is in the diagnostics of the result, in order of place.
     """
@@ -82,8 +82,8 @@ def load_policies(paths: Sequence[Path]) -> PolicySet:
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     unread: set[str] = set()
-    for path in policy_files(paths, found):
-        file = shown_path(path)
+    for path in policy_files(paths, found, shown):
+        file = shown(path)
         try:
             data = path.read_bytes()
         except OSError as fault:
@@ -170,23 +170,25 @@ def _capped(faults: list[Diagnostic], file: str) -> list[Diagnostic]:
     return [*ordered[:MAX_FAULTS], error("MQK-1019", message, Span(file, 1, 1, 1, 1), "mend those first")]
 
 
-def policy_files(paths: Sequence[Path], found: list[Diagnostic]) -> list[Path]:
+def policy_files(
+    paths: Sequence[Path], found: list[Diagnostic], shown: Callable[[Path], str] = shown_path
+) -> list[Path]:
     """The policy files among `paths`, each once, in an order that depends on nothing but their names."""
     files: dict[Path, Path] = {}
     for path in paths:
-        shown = shown_path(path)
         if path.is_dir():
             below = list(_below(path))
             if not below:
-                message = f"no policy files below `{shown}`"
-                found.append(error("MQK-1018", message, Span.nowhere(shown), "policies are files named `*.yaml`"))
+                message = f"no policy files below `{shown(path)}`"
+                place = Span.nowhere(shown(path))
+                found.append(error("MQK-1018", message, place, "policies are files named `*.yaml`"))
             for each in below:
                 files.setdefault(each.resolve(), each)
         elif path.exists():
             files.setdefault(path.resolve(), path)
         else:
-            found.append(error("MQK-1018", f"there is no file or folder `{shown}`", Span.nowhere(shown)))
-    return sorted(files.values(), key=shown_path)
+            found.append(error("MQK-1018", f"there is no file or folder `{shown(path)}`", Span.nowhere(shown(path))))
+    return sorted(files.values(), key=shown)
 
 
 def _below(folder: Path) -> Iterator[Path]:
