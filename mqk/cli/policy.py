@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from mqk.cli import decision, effective, policy_check, policy_fmt, policy_graph, policy_prove, policy_test
+from mqk.cli import (
+    decision,
+    effective,
+    policy_bundle,
+    policy_check,
+    policy_fmt,
+    policy_graph,
+    policy_prove,
+    policy_test,
+)
 from mqk.cli.bound import bind, policies_at
 from mqk.cli.facts import read_document
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
@@ -26,6 +35,9 @@ app.command("fmt")(policy_fmt.run)
 app.command("test")(policy_test.run)
 app.command("graph")(policy_graph.run)
 app.command("prove")(policy_prove.run)
+app.command("bundle")(policy_bundle.bundle)
+app.command("verify")(policy_bundle.verify)
+app.command("keygen")(policy_bundle.keygen)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 # 10xx: the file as YAML. 11xx: keys and values against the schema. 12xx: references, layers, dates.
-# 13xx: expressions. 14xx: guards (mqk.guards).
+# 13xx: expressions. 14xx: guards (mqk.guards). 157x: bundle files and change control.
 CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MQK-1001": "not readable as YAML",
@@ -126,6 +126,10 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1458": "a test of no engine, or of an unknown one",
         "MQK-1459": "a test without a case",
         "MQK-1480": "a file that cannot be laid out anew",
+        "MQK-1570": "a bundle file that is none",
+        "MQK-1571": "a bundle file with other content than it states",
+        "MQK-1572": "a bundle file that nobody trusted has signed",
+        "MQK-1573": "a key that cannot be used",
     }
 )
 

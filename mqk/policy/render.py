@@ -48,8 +48,9 @@ def _paragraph(diagnostic: Diagnostic, screen: Screen, paint: _Paint) -> str:
 
 
 def _excerpt(span: Span, screen: Screen, paint: _Paint, color: str, mark: str) -> list[str]:
-    """The line of a span with its number, and under the token a row of marks."""
-    parts = screen.excerpt(span)
+    """The line of a span with its number, and under the token a row of marks; nothing of a file meant as a whole."""
+    whole = (span.line, span.column) == (span.end_line, span.end_column)
+    parts = None if whole else screen.excerpt(span)
     if parts is None:
         return []
     before, token, after = parts
