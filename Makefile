@@ -7,7 +7,7 @@ ENV := .venv/.project-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz bench lint format reference lock clean
+.PHONY: help demo test mutate fuzz bench lint format reference lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -17,6 +17,9 @@ demo: $(ENV)  ## policies stopping orders on real data, in a backtest and in a p
 
 test: $(ENV)  ## the whole test suite
 	$(BIN)/pytest -n 2
+
+mutate: $(ENV)  ## every small mistake in the shipped policies, each noticed by a case or proven to be none
+	$(BIN)/mqk policy test --mutate --min-coverage 100% policies
 
 fuzz: $(ENV)  ## interpreter, generated Python and solver on a million generated policies and facts
 	$(BIN)/python -m tests.fuzz $(FUZZ)

@@ -5,11 +5,11 @@ What lives here: facts as values. What does not: which moments are looked for (p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from mqk.analysis.verdicts import Witness
+from mqk.analysis.verdicts import Witness, type_of
 from mqk.dsl import FactRef, Type
 from mqk.dsl.syntax import Value
 from mqk.dsl.types import COUNT, Kind, money
@@ -115,3 +115,36 @@ def lookup_of(witness: Witness) -> ViewLookup:
                 setattr(made, field, value)
             views[name].append(made)
     return ViewLookup(views, dict.fromkeys(witness.unusable, "it cannot be read"))
+
+
+def around(bundle: Bundle, point: Point) -> Iterator[tuple[str | None, ViewLookup]]:
+    """An ordinary moment, and the same with one fact after the other (which is named) far from it.
+
+    Most questions that something can happen are settled by these, without the solver.
+    """
+    usual = ordinary(bundle, point)
+    yield None, lookup_of(Witness(point, usual))
+    for name, value in usual.items():
+        for other in _others(name, value, point):
+            yield name, lookup_of(Witness(point, {**usual, name: other}))
+
+
+def _others(name: str, value: Value, point: Point) -> Iterator[Value]:
+    kind = type_of(point, name)
+    match kind.kind:
+        case Kind.BOOL:
+            yield not value
+        case Kind.ENUM:
+            yield from (member for member in kind.members if member != value)
+        case Kind.SYMBOL:
+            yield "OTHER"
+        case Kind.TEXT | Kind.RATIO:
+            return
+        case _:
+            assert isinstance(value, int)
+            entry = facts_at(point).get(name)
+            least = None if entry is None else entry.minimum
+            yield from (other for other in (value * 2 + _FAR, 0, -_FAR) if least is None or other >= least)
+
+
+_FAR: Final = 1_000_000_000

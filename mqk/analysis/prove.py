@@ -45,9 +45,12 @@ _OTHERS: Final = ("IBM", "KO", "XOM", "GE", "PEP", "CAT", "MMM", "DIS", "OTHER")
 _STICKY: Final = ("clock", "session", "run", "market", "account", "margin", "firm", "reconcile", "feed", "position")
 
 
-def impossible(point: Point, goal: Goal, budget: int = BUDGET) -> bool:
-    """Whether something is impossible at every moment, even if products were arbitrary numbers; False is open."""
-    encoder = Encoder()
+def impossible(point: Point, goal: Goal, budget: int = BUDGET, *, exact: bool = False) -> bool:
+    """Whether something is impossible at every moment, even if products were arbitrary numbers; False is open.
+
+    With `exact` products are what they are, which is harder to decide and rules out more.
+    """
+    encoder = Encoder(exact=exact)
     solver = _solver(encoder, point, goal, budget)
     return bool(solver.check() == z3.unsat)
 

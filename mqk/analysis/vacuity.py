@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from mqk.analysis.moments import lookup_of, ordinary
+from mqk.analysis.moments import around
 from mqk.analysis.rules import Judged, rules_at, true
-from mqk.analysis.verdicts import Witness, type_of
 from mqk.dsl import Expr, FactRef, syntax
 from mqk.dsl.environment import ConstantRef, DerivedRef
-from mqk.dsl.types import BOOL, Kind
-from mqk.guards.catalogue import facts_at
+from mqk.dsl.types import BOOL
 from mqk.guards.guard import observed
 from mqk.guards.lookup import ViewLookup
 from mqk.guards.points import Point
@@ -35,7 +33,7 @@ def vacuous(bundle: Bundle) -> tuple[Diagnostic, ...]:
     for point in Point:
         rules = rules_at(bundle, point)
         if rules:
-            moments = list(_moments(bundle, point))
+            moments = list(around(bundle, point))
             for rule in rules:
                 # Only what a rule reads can make a difference to it.
                 read = {
@@ -98,33 +96,3 @@ def _opened(expr: Expr) -> Expr:
                 elif value is not None:
                     changes[name] = _opened(value)
             return replace(expr, **changes) if changes else expr
-
-
-def _moments(bundle: Bundle, point: Point) -> Iterator[tuple[str | None, ViewLookup]]:
-    """An ordinary moment, and the same with one fact after the other far from it: most rules are settled by these."""
-    usual = ordinary(bundle, point)
-    yield None, lookup_of(Witness(point, usual))
-    for name, value in usual.items():
-        for other in _others(name, value, point):
-            yield name, lookup_of(Witness(point, {**usual, name: other}))
-
-
-def _others(name: str, value: syntax.Value, point: Point) -> Iterator[syntax.Value]:
-    kind = type_of(point, name)
-    match kind.kind:
-        case Kind.BOOL:
-            yield not value
-        case Kind.ENUM:
-            yield from (member for member in kind.members if member != value)
-        case Kind.SYMBOL:
-            yield "OTHER"
-        case Kind.TEXT | Kind.RATIO:
-            return
-        case _:
-            assert isinstance(value, int)
-            entry = facts_at(point).get(name)
-            least = None if entry is None else entry.minimum
-            yield from (other for other in (value * 2 + _FAR, 0, -_FAR) if least is None or other >= least)
-
-
-_FAR: Final = 1_000_000_000

@@ -161,6 +161,7 @@ class _Report:
                 "total": sum(each.total for each in tallies),
                 "killed": sum(each.killed for each in tallies),
                 "unusable": sum(each.unusable for each in tallies),
+                "equivalent": sum(each.equivalent for each in tallies),
                 "survivors": [
                     {
                         "engine": left.engine,
@@ -212,12 +213,12 @@ def _summary(report: _Report, min_coverage: Fraction | None) -> list[str]:
         f"(every rule passing, in breach and in error){least}"
     )
     if report.tallies is not None:
-        total, killed = sum(each.total for each in report.tallies), sum(each.killed for each in report.tallies)
-        unusable, left = (
-            sum(each.unusable for each in report.tallies),
-            sum(len(each.survivors) for each in report.tallies),
+        made, left = report.tallies, sum(len(each.survivors) for each in report.tallies)
+        lines.append(
+            f"{sum(each.killed for each in made)} of {sum(each.total for each in made)} mutants killed, "
+            f"{sum(each.unusable for each in made)} do not compile, "
+            f"{sum(each.equivalent for each in made)} are proven to change nothing, {left} survive"
         )
-        lines.append(f"{killed} of {total} mutants killed, {unusable} do not compile, {left} survive")
     return lines
 
 

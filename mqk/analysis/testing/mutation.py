@@ -6,10 +6,11 @@ What does not live here: which mutants there are (mutants.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mqk.analysis.names import rests_on, texts_of
+from mqk.analysis.testing.equivalence import equivalent
 from mqk.analysis.testing.mutants import Mutant, mutants
 from mqk.analysis.testing.running import Answer, Verdict, differences, recombined
 from mqk.analysis.testing.subjects import Bench, Subject
@@ -32,11 +33,12 @@ class Survivor:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What came of all mutants of an engine."""
+    """What came of all mutants of an engine. `equivalent` are those that no case notices and none ever could."""
 
     total: int
     killed: int
     unusable: int
+    equivalent: int
     survivors: tuple[Survivor, ...]
 
 
@@ -49,8 +51,10 @@ class Known:
     answer: Answer
 
 
-def survivors(verdicts: Iterable[Verdict], bench: Bench) -> list[Tally]:
-    """Hold every mutant of every engine that a run has tested against the cases that passed."""
+def survivors(
+    verdicts: Iterable[Verdict], bench: Bench, wanted: Callable[[Mutant], bool] = lambda _: True
+) -> list[Tally]:
+    """Hold every mutant (or those `wanted`) of every engine that a run has tested against the cases that passed."""
     by_subject: dict[tuple[str, int], tuple[Subject, list[Known]]] = {}
     for verdict in verdicts:
         if not verdict.passed:
@@ -58,10 +62,10 @@ def survivors(verdicts: Iterable[Verdict], bench: Bench) -> list[Tally]:
         subject = bench.subject(verdict.engine, verdict.suite.as_of)
         _, cases = by_subject.setdefault((verdict.engine, id(subject)), (subject, []))
         cases.append(known(verdict, subject))
-    by_engine: dict[str, list[_Fates]] = {}
+    by_engine: dict[str, list[_Day]] = {}
     for subject, cases in by_subject.values():
-        by_engine.setdefault(subject.engine, []).append(_fates(subject, cases))
-    return [_tally(engine, fates) for engine, fates in by_engine.items()]
+        by_engine.setdefault(subject.engine, []).append(_day(subject, cases, wanted))
+    return [_tally(engine, days) for engine, days in by_engine.items()]
 
 
 def known(verdict: Verdict, subject: Subject) -> Known:
@@ -71,32 +75,42 @@ def known(verdict: Verdict, subject: Subject) -> Known:
     return Known(case, subject.moment(case, baseline), verdict.answer)
 
 
-# Every mutant of an engine on one day, by where it is and what it says, with whether a case notices it.
-_Fates = dict[tuple[Span, str], tuple[Mutant, bool | None]]
+_Key = tuple[Span, str]
 
 
-def _tally(engine: str, days: Sequence[_Fates]) -> Tally:
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """An engine's rules on one day: their mutants by place and words, and whether a case notices each."""
+
+    judge: Judge
+    mutants: Mapping[_Key, Mutant]
+    noticed: Mapping[_Key, bool | None]
+
+
+def _tally(engine: str, days: Sequence[_Day]) -> Tally:
     """What came of the mutants of an engine: one that is noticed on some day is noticed."""
-    fates: _Fates = {}
-    for day in days:
-        for key, (mutant, fate) in day.items():
-            fates[key] = (mutant, fates[key][1] or fate) if key in fates else (mutant, fate)
-    left = tuple(Survivor(engine, mutant) for mutant, fate in fates.values() if fate is False)
-    killed = sum(fate is True for _, fate in fates.values())
-    return Tally(len(fates), killed, len(fates) - killed - len(left), left)
+    mutants_ = {key: mutant for day in days for key, mutant in day.mutants.items()}
+    fates = {key: [day.noticed[key] for day in days if key in day.noticed] for key in mutants_}
+    alive = {key for key, fate in fates.items() if False in fate and True not in fate}
+    same = {key for key in alive if all(day.judge.equivalent(day.mutants[key]) for day in days if key in day.mutants)}
+    left = tuple(Survivor(engine, mutants_[key]) for key in mutants_ if key in alive - same)
+    killed = sum(True in fate for fate in fates.values())
+    return Tally(len(fates), killed, len(fates) - killed - len(alive), len(same), left)
 
 
-def _fates(subject: Subject, cases: Sequence[Known]) -> _Fates:
+def _day(subject: Subject, cases: Sequence[Known], wanted: Callable[[Mutant], bool]) -> _Day:
     by_point: dict[Point, list[Known]] = {}
     for each in cases:
         by_point.setdefault(each.case.at, []).append(each)
     judge = Judge(subject.bundle)
-    fates: _Fates = {}
+    made: dict[_Key, Mutant] = {}
+    noticed: dict[_Key, bool | None] = {}
     for mutant in mutants(subject.bundle):
-        if not judge.concerned(mutant):
+        if not wanted(mutant) or not judge.concerned(mutant):
             continue  # a limit that only a lifecycle reads: no case asks about moves of a machine
-        fates[mutant.place, mutant.what] = (mutant, judge.notices(mutant, by_point))
-    return fates
+        made[mutant.place, mutant.what] = mutant
+        noticed[mutant.place, mutant.what] = judge.notices(mutant, by_point)
+    return _Day(judge, made, noticed)
 
 
 class Judge:
@@ -127,6 +141,10 @@ class Judge:
         guards = self._guards(mutant, concerned)
         names = frozenset(rule.id for rule in concerned if rule.at == case.case.at)
         return guards is not None and bool(names) and _fails(case, names, guards)
+
+    def equivalent(self, mutant: Mutant) -> bool:
+        """Whether a mutant is proven to judge every moment as the bundle does."""
+        return equivalent(mutant, self._bundle, self.concerned(mutant))
 
     def concerned(self, mutant: Mutant) -> list[RuleSource]:
         """The rules whose say may differ, as they are in the bundle."""
