@@ -54,6 +54,14 @@ def opened(encoder: Encoder, before: Sequence[Expr], after: Sequence[Expr]) -> T
     return every([*(holds(encoder, each) for each in after), z3.Not(every(holds(encoder, each) for each in before))])
 
 
+def newly_possible(encoder: Encoder, before: Sequence[Sequence[Expr]], after: Sequence[Sequence[Expr]]) -> Term:
+    """When one of some moves has all its conditions, and none of some others has."""
+    possible, was = (
+        some(every(holds(encoder, each) for each in conditions) for conditions in moves) for moves in (after, before)
+    )
+    return every([possible, z3.Not(was)])
+
+
 def comes_to(encoder: Encoder, rules: Sequence[Judged], levels: Collection[int], when: Expr | None) -> Term:
     """When a condition holds and the outcome is one of some steps on the ladder."""
     exactly = []

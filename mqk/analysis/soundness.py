@@ -33,7 +33,7 @@ def loosened_later(policies: PolicySet, engine: str, today: date) -> tuple[Diagn
     """What layers let pass from some later day on, when something begins or ends, and do not today."""
     seen = {each.span for each in loosenings(effective_bundle(policies, engine, as_of=today))}
     found: list[Diagnostic] = []
-    for day in sorted({day for day in _turns(policies) if day > today}):
+    for day in sorted({day for day in turns(policies) if day > today}):
         try:
             bundle = effective_bundle(policies, engine, as_of=day)
         except PolicyError:
@@ -45,7 +45,7 @@ def loosened_later(policies: PolicySet, engine: str, today: date) -> tuple[Diagn
     return tuple(found)
 
 
-def _turns(policies: PolicySet) -> Iterator[date]:
+def turns(policies: PolicySet) -> Iterator[date]:
     """The days on which what is in force changes."""
     for versions in policies.versions.values():
         for document in versions:

@@ -46,15 +46,23 @@ class Looser:
         return None if witness is None else said(self.rule, lookup_of(witness))
 
 
-def looser(low: Bundle, high: Bundle, points: Sequence[Point] = tuple(Point), *, least: int = 1) -> list[Looser]:
+def looser(
+    low: Bundle,
+    high: Bundle,
+    points: Sequence[Point] = tuple(Point),
+    *,
+    least: int = 1,
+    budget: int | None = None,
+) -> list[Looser]:
     """Everything that `low` stops and `high` may let pass. What is the same in both costs nothing.
 
-    `least` is the step on the ladder from which on an outcome counts: 1 for warnings too.
+    `least` is the step on the ladder from which on an outcome counts: 1 for warnings too. `budget` is what one question
+    may cost, in the solver's steps (None: the usual).
     """
     differing = changed(low, high)
     found: list[Looser] = []
     for point in points:
-        found += _Comparison(low, high, point, differing).run(least)
+        found += _Comparison(low, high, point, differing, budget).run(least)
     return found
 
 
@@ -62,9 +70,14 @@ class _Comparison:
     """Two bundles at one point."""
 
     def __init__(
-        self, low: Bundle, high: Bundle, point: Point, differing: dict[str, tuple[Part | None, Part | None]]
+        self,
+        low: Bundle,
+        high: Bundle,
+        point: Point,
+        differing: dict[str, tuple[Part | None, Part | None]],
+        budget: int | None,
     ) -> None:
-        self._low, self._high, self._point, self._differing = low, high, point, differing
+        self._low, self._high, self._point, self._differing, self._budget = low, high, point, differing, budget
         self._above = {rule.id: rule for rule in high.rules if rule.at == point.value}
         self._environments = [PolicyEnvironment.of(bundle, point) for bundle in (low, high)]
         self._all: list[Judged] | None = None
@@ -111,7 +124,7 @@ class _Comparison:
         def slips(encoder: Encoder) -> Term:
             return model.lets_any_pass(encoder, rules, covers)
 
-        return prove.impossible(self._point, slips)
+        return prove.impossible(self._point, slips, self._budget or prove.BUDGET)
 
     def _everything_above(self) -> list[Judged]:
         if self._all is None:
@@ -141,7 +154,7 @@ class _Comparison:
             def alone(encoder: Encoder) -> Term:
                 return model.lets_pass(encoder, rule, [other])
 
-            if prove.impossible(self._point, alone):
+            if prove.impossible(self._point, alone, self._budget or prove.BUDGET):
                 return Answer(Verdict.PROVED)
         covers = [each for each in self._everything_above() if weighs(each, rule)]
 
@@ -152,7 +165,8 @@ class _Comparison:
             lookup = lookup_of(witness)
             return not rule.passes(lookup) and all(each.passes(lookup) for each in covers)
 
-        return prove.find(self._point, together, ordinary(self._high, self._point), really)
+        usual = ordinary(self._high, self._point)
+        return prove.find(self._point, together, usual, really, self._budget or prove.BUDGET)
 
     def _causes(self, source: RuleSource) -> tuple[tuple[Part | None, Part | None], ...]:
         texts = texts_of(source)

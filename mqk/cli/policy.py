@@ -14,6 +14,7 @@ from mqk.cli import (
     effective,
     policy_bundle,
     policy_check,
+    policy_diff,
     policy_fmt,
     policy_graph,
     policy_prove,
@@ -35,6 +36,7 @@ app.command("fmt")(policy_fmt.run)
 app.command("test")(policy_test.run)
 app.command("graph")(policy_graph.run)
 app.command("prove")(policy_prove.run)
+app.command("diff")(policy_diff.run)
 app.command("bundle")(policy_bundle.bundle)
 app.command("verify")(policy_bundle.verify)
 app.command("keygen")(policy_bundle.keygen)

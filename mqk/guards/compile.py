@@ -109,6 +109,18 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
     return GuardSet(bundle, guards, machines, windows)
 
 
+def compile_guard(bundle: Bundle, point: Point) -> Guard:
+    """The guard of one point alone, for judging a bundle that nobody runs: what it does not read is no fault of it.
+
+    Raises PolicyError with every diagnostic of its rules.
+    """
+    compiler = _Compiler(bundle)
+    guard = compiler.guard(point)
+    if compiler.diagnostics:
+        raise PolicyError(compiler.diagnostics)
+    return guard
+
+
 class _Compiler:
     """Collects the diagnostics of a whole bundle."""
 

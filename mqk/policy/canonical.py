@@ -38,9 +38,9 @@ def canonical_bytes(bundle: Bundle) -> bytes:
         ],
         "limits": {name: _value(limit.value) for name, limit in bundle.limits.items()},
         "rules": {rule.id: _rule(rule) for rule in bundle.rules},
-        "lets": {name: _expression(let.text) for name, let in bundle.lets.items()},
-        "tables": {name: _table(table) for name, table in bundle.tables.items()},
-        "lifecycles": {name: _lifecycle(machine) for name, machine in bundle.lifecycles.items()},
+        "lets": {name: canonical_expression(let.text) for name, let in bundle.lets.items()},
+        "tables": {name: canonical_table(table) for name, table in bundle.tables.items()},
+        "lifecycles": {name: canonical_lifecycle(machine) for name, machine in bundle.lifecycles.items()},
         "execution": _execution(bundle.execution),
         "schedule": _schedule(bundle.schedule),
         "stresses": [*sorted(bundle.stresses)],
@@ -54,20 +54,21 @@ def _value(value: LimitValue) -> Json:
     return {"type": type_tag(value), "value": canonical_text(value)}
 
 
-def _expression(text: Text | None) -> str | None:
+def canonical_expression(text: Text | None) -> str | None:
+    """An expression as it is hashed; None for none."""
     return None if text is None else format_expression(parse_expression(text.text))
 
 
 def _rule(rule: RuleSource) -> Json:
     latch: Json = None if rule.latch is None else {"until": rule.latch.until, "by": rule.latch.by}
     waivers: list[Json] = [
-        {"scope": _expression(each.scope), "from": format_date(each.start), "until": format_date(each.end)}
+        {"scope": canonical_expression(each.scope), "from": format_date(each.start), "until": format_date(each.end)}
         for each in rule.waivers
     ]
     return {
         "at": rule.at,
-        "when": _expression(rule.when),
-        "require": _expression(rule.require),
+        "when": canonical_expression(rule.when),
+        "require": canonical_expression(rule.require),
         "otherwise": rule.otherwise,
         "confirm": rule.confirm,
         "latch": latch,
@@ -77,12 +78,13 @@ def _rule(rule: RuleSource) -> Json:
     }
 
 
-def _table(table: TableSource) -> Json:
+def canonical_table(table: TableSource) -> Json:
+    """A table as it is hashed."""
     rows = [_row(row) for row in table.rows]
     return {
         "hit": table.hit,
         "collect": table.collect,
-        "input": {name: _expression(text) for name, text in table.inputs},
+        "input": {name: canonical_expression(text) for name, text in table.inputs},
         "output": dict(table.outputs),
         # Only where the first row that fits wins does their order mean anything.
         "rows": rows if table.hit == "first" else sorted(rows, key=rfc8785.dumps),
@@ -104,7 +106,8 @@ def _outputs(outputs: Mapping[str, Text]) -> dict[str, Json]:
     return {name: _fact(text) for name, text in outputs.items()}
 
 
-def _lifecycle(machine: LifecycleSource) -> Json:
+def canonical_lifecycle(machine: LifecycleSource) -> Json:
+    """A state machine as it is hashed."""
     moves = sorted((_transition(each) for each in machine.transitions), key=rfc8785.dumps)
     return {"states": dict(machine.states), "transitions": [*moves]}
 
@@ -115,8 +118,8 @@ def _transition(move: TransitionSource) -> dict[str, Json]:
         "to": move.to,
         "by": move.by,
         "role": move.role,
-        "require": _expression(move.require),
-        "when": _expression(move.when),
+        "require": canonical_expression(move.require),
+        "when": canonical_expression(move.when),
         "confirm": move.confirm,
     }
 

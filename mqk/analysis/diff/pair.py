@@ -1,0 +1,134 @@
+"""One engine on both sides: every change with its direction and witness, and the verdict of every guard point.
+
+What lives here: how the answers about guards, settings and machines become changes. What does not: several engines, and
+the days to come (compare.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from mqk.analysis.diff import guarded, moves, settings
+from mqk.analysis.diff.differences import Difference
+from mqk.analysis.diff.directions import Attributed, Compared, attributed
+from mqk.analysis.diff.results import Change, Direction, EngineDiff, PointDiff, ShownWitness, joined
+from mqk.analysis.diff.showing import shown
+from mqk.analysis.tightening import Looser
+from mqk.analysis.verdicts import Verdict
+from mqk.guards import Guard, Point
+from mqk.guards.compile import compile_guard
+from mqk.policy import Bundle
+
+_NOT_BORNE_OUT = "the guards of the two sides do not bear out what the solver found"
+_NOTHING = "nothing that was stopped passes, and nothing that passed is stopped"
+
+
+class Pair:
+    """One engine's bundles on both sides."""
+
+    def __init__(self, low: Bundle, high: Bundle, budget: int) -> None:
+        self._renamed = guarded.renamed(low, high)
+        self.low = guarded.under_new_names(low, self._renamed)
+        self.high = high
+        self._budget = budget
+        self._guards: dict[tuple[int, Point], Guard] = {}
+        # What guards were compiled for, kept so that no other bundle takes the place of one in memory.
+        self._kept: list[Bundle] = []
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """What guards and settings do not say alike, before anything is asked about it."""
+        return (*guarded.differences(self.low, self.high), *settings.differences(self.low, self.high))
+
+    @cached_property
+    def moves_differ(self) -> bool:
+        """Whether the state machines say something else."""
+        return moves.differ(self.low, self.high)
+
+    @cached_property
+    def _attributed(self) -> Attributed:
+        return attributed(self.low, self.high, self.differences, self._budget)
+
+    def run(self) -> tuple[EngineDiff, list[Change]]:
+        """The engine's verdict and its changes."""
+        changes = [*self._renames(), *(self._change(each) for each in self.differences), *self._moves()]
+        points = dict(self._points(changes))
+        verdict = joined([*(each.verdict for each in points.values()), *(each.direction for each in changes)])
+        return EngineDiff(verdict, points), changes
+
+    def _renames(self) -> Iterator[Change]:
+        before = {rule.id: rule for rule in self.high.rules}
+        for old, (new, span) in self._renamed.items():
+            rule = before[new]
+            change = Difference(f"rules.{new}", "rule", old, new, span, rule.span)
+            yield change.change(self.high.engine, Direction.EQUAL, "it has another name")
+
+    def _moves(self) -> Iterator[Change]:
+        if self.moves_differ or any(each.apply for each in self.differences):
+            yield from moves.changes(moves.Sides(self.low, self.high, self._budget))
+
+    def _change(self, difference: Difference) -> Change:
+        engine = self.high.engine
+        if difference.apply is None:
+            assert difference.direction is not None
+            return difference.change(engine, difference.direction)
+        asked, found = self._attributed.of(difference)
+        direction = asked if difference.direction is None else joined([asked, difference.direction])
+        looser = self._witness(found.looser, found)
+        if asked.loosens and looser is None and difference.direction is None:
+            why = _NOT_BORNE_OUT if asked is not Direction.UNDECIDED else _why(found.looser)
+            return difference.change(engine, Direction.UNDECIDED, why)
+        why = _NOTHING if direction is Direction.EQUAL else ""
+        change = replace(difference.change(engine, direction, why), witness=looser)
+        if direction is not Direction.INCOMPARABLE:
+            return change
+        back = Compared(found.high, found.low, found.tighter, found.looser)
+        return replace(change, tighter=self._witness(found.tighter, back, backwards=True))
+
+    def _witness(self, found: Sequence[Looser], pair: Compared, *, backwards: bool = False) -> ShownWitness | None:
+        """The plainest of some loosenings that guards bear out: those of the two sides, else of the change alone."""
+        sides = (self.high, self.low) if backwards else (self.low, self.high)
+        for low, high in (sides, (pair.low, pair.high)):
+            for each in sorted(found, key=_plainness):
+                if each.answer.verdict is Verdict.REFUTED:
+                    told = shown(each, self._guard(low, each.rule.point), self._guard(high, each.rule.point))
+                    if told is not None:
+                        return told
+        return None
+
+    def _guard(self, bundle: Bundle, point: Point) -> Guard:
+        key = (id(bundle), point)
+        if key not in self._guards:
+            self._kept.append(bundle)
+            self._guards[key] = compile_guard(bundle, point)
+        return self._guards[key]
+
+    def _points(self, changes: Sequence[Change]) -> Iterator[tuple[str, PointDiff]]:
+        judged = {rule.at for bundle in (self.low, self.high) for rule in bundle.rules}
+        asked = any(each.apply for each in self.differences)
+        for point in Point:
+            moved = [each.direction for each in changes if each.kind in ("transition", "state", "lifecycle")]
+            of_moves = joined(moved) if point is Point.TRANSITION else Direction.EQUAL
+            if point.value not in judged and of_moves is Direction.EQUAL:
+                continue
+            if not asked:
+                yield point.value, PointDiff(of_moves)
+                continue
+            found = self._attributed.whole.stopping(point)
+            back = Compared(found.high, found.low, found.tighter, found.looser)
+            looser, tighter = self._witness(found.looser, found), self._witness(found.tighter, back, backwards=True)
+            verdict = found.direction
+            if verdict in (Direction.LOOSER, Direction.INCOMPARABLE) and looser is None:
+                verdict = Direction.UNDECIDED
+            yield point.value, PointDiff(joined([verdict, of_moves]), looser, tighter)
+
+
+def _plainness(found: Looser) -> tuple[int, str]:
+    witness = found.answer.witness
+    return (len(witness.told) if witness is not None else 0, found.rule.id)
+
+
+def _why(found: Sequence[Looser]) -> str:
+    return next((each.answer.why for each in found if each.answer.why), "the solver gave up")
