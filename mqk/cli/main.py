@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "run": "Start, resume, watch and stop runs on the database.",
         "explain": "Explain a diagnostic by its code: what it means, an example, the mend.",
         "reference": "Print every fact, form of expression, key of a document and diagnostic.",
+        "assess": "Report on what is asked of the desk, what answers it, and what is missing.",
         "why": "Explain one recorded decision in full.",
         "db": "Look after the database.",
         "init": "Copy a starter policy set into a repository of your own.",

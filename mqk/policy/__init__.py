@@ -4,6 +4,7 @@ What lives here: from files to one Bundle per engine, and Diagnostics with their
 What does not: which facts exist and what a rule decides (mqk.guards).
 """
 
+from mqk.policy.answering import answers
 from mqk.policy.bundle import (
     AllocationSource,
     BrokerSource,
@@ -18,6 +19,7 @@ from mqk.policy.diagnostics import Diagnostic, PolicyError, Severity, Span, erro
 from mqk.policy.documents import Document, PolicySet, load_policies
 from mqk.policy.effective import check_policies, effective_bundle
 from mqk.policy.nodes import Entry, Mapping, Node, Scalar, Sequence, Text
+from mqk.policy.obligations import Obligation, Obligations, read_obligations
 from mqk.policy.render import render_json, render_text
 from mqk.policy.render_github import render_github
 from mqk.policy.render_sarif import render_sarif
@@ -66,6 +68,8 @@ __all__ = [
     "LoosenSource",
     "Mapping",
     "Node",
+    "Obligation",
+    "Obligations",
     "PolicyError",
     "PolicySet",
     "RuleSource",
@@ -82,6 +86,7 @@ __all__ = [
     "TimeOfDay",
     "TransitionSource",
     "WaiverSource",
+    "answers",
     "canonical_text",
     "check_policies",
     "closest",
@@ -95,6 +100,7 @@ __all__ = [
     "quoted",
     "read_any",
     "read_limit",
+    "read_obligations",
     "render_github",
     "render_json",
     "render_sarif",

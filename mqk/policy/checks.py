@@ -31,6 +31,8 @@ def check_document(root: Mapping, kind: str) -> list[Diagnostic]:
         checks += (check_tables, check_loosenings, check_claims)
     elif kind == "test":
         checks += (check_claims,)
+    elif kind == "obligation":
+        checks += (lambda root: check_once(root, "obligations", "obligation"),)
     return [each for check in checks for each in check(root)]
 
 

@@ -130,6 +130,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1571": "a bundle file with other content than it states",
         "MQK-1572": "a bundle file that nobody trusted has signed",
         "MQK-1573": "a key that cannot be used",
+        "MQK-1620": "an obligation answered by nothing there is",
     }
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mqk.policy.answering import check_obligations
 from mqk.policy.dates import check_versions
 from mqk.policy.desk import check_desk
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
@@ -37,6 +38,7 @@ def check_references(versions: Versions, unread: Collection[str]) -> list[Diagno
             found += _references(document, versions, unread)
     found += _circles(versions)
     found += check_desk(versions, unread)
+    found += check_obligations(versions, unread)
     return found
 
 

@@ -24,7 +24,7 @@ from mqk.quantity import QuantityError, parse_ratio
 
 KINDS: Final = (
     "risk", "integrity", "margin", "lifecycle", "allocation", "reconcile", "promotion", "execution", "schedule",
-    "engine", "waiver", "test",
+    "engine", "waiver", "obligation", "test",
 )  # fmt: skip
 # The kinds that hold limits, rules, names and tables, in the order in which an engine lays them; its own come last.
 RULING: Final = ("risk", "integrity", "margin", "reconcile", "promotion", "engine")

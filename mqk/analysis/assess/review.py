@@ -1,0 +1,41 @@
+"""What changed since the last review, as far as it can be told.
+
+What lives here: the record of changes and of who approved them. What does not: comparing policies
+(mqk.analysis.diff), or asking git or a database (mqk.cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mqk.analysis.assess.gaps import Gap, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Changes since the last review.
+
+    `since` is what they were counted from (None: nobody asked), `difference` the comparison as `mqk policy diff` has
+    it in JSON, `log` the versions that were approved or activated, and `unseen` why either could not be told.
+    """
+
+    since: str | None = None
+    difference: Mapping[str, Any] | None = None
+    log: tuple[Mapping[str, Any], ...] | None = None
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What deserves a look: changes that could not be seen, and policies that allow more than they did."""
+        found = [
+            Gap(Weight.LOOK, "changes unseen", "changes", (), why, "give `--since`, with a day or a revision of git")
+            for why in self.unseen
+        ]
+        verdict = None if self.difference is None else self.difference["verdict"]
+        if verdict not in (None, "EQUAL", "TIGHTER"):
+            message = f"the policies are {verdict} than at {self.since}"
+            help_ = "see that each loosening was approved by those who may"
+            found.append(Gap(Weight.LOOK, "loosened", "changes", (), message, help_))
+        return tuple(found)
