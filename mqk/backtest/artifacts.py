@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from mqk.backtest.recorder import Recorder
     from mqk.orders import Order
 
-NAMES: Final = ("audit.jsonl", "equity_curve.csv", "fills.csv", "manifest.json", "metrics.json", "orders.csv")
+NAMES: Final = (
+    "audit.jsonl",
+    "decisions.parquet",
+    "equity_curve.csv",
+    "fills.csv",
+    "manifest.json",
+    "metrics.json",
+    "orders.csv",
+)
 KIND: Final = "mqk backtest"
 _DAY: Final = 86_400 * MICROS
 

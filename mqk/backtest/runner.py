@@ -81,7 +81,7 @@ def run_backtest(
         require_writable(out)
     data = data_sha256(stream)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
-    state = EngineState(guards, run_id=run_id, mode="BACKTEST", host=host)
+    state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
     run = _Run(guards, state, record, stream)
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
@@ -97,6 +97,7 @@ def run_backtest(
     record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
     files = {
         "audit.jsonl": record.audit.to_bytes(),
+        "decisions.parquet": state.recording.table.to_bytes() if state.recording is not None else b"",
         "equity_curve.csv": equity_csv(record),
         "fills.csv": fills_csv(record),
         "metrics.json": json_bytes(summary.metrics()),

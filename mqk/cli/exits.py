@@ -113,6 +113,7 @@ _KNOWN: Final[tuple[tuple[str, str, Exit, Callable[[Any], str]], ...]] = (
     ("mqk.runtime.errors", "FeedError", Exit.BAD_INPUT, _reasons),
     ("mqk.runtime.errors", "RunError", Exit.REFUSED, _reasons),
     ("mqk.brokers.contract", "BrokerError", Exit.ENVIRONMENT, _with_help),
+    ("mqk.analysis.history.records", "RecordsError", Exit.BAD_INPUT, _with_help),
     ("mqk.store.errors", "DatabaseUnavailable", Exit.ENVIRONMENT, _with_help),
     ("mqk.store.errors", "Refused", Exit.REFUSED, _with_help),
     ("mqk.store.errors", "LeaseLost", Exit.REFUSED, _with_help),

@@ -17,6 +17,7 @@ from mqk.cli import (
     policy_diff,
     policy_fmt,
     policy_graph,
+    policy_impact,
     policy_prove,
     policy_test,
 )
@@ -40,6 +41,7 @@ app.command("diff")(policy_diff.run)
 app.command("bundle")(policy_bundle.bundle)
 app.command("verify")(policy_bundle.verify)
 app.command("keygen")(policy_bundle.keygen)
+app.command("impact")(policy_impact.run)
 
 
 @app.command()

@@ -47,7 +47,11 @@ def judge_bar(state: EngineState, event: BarArrived, line: Line | None) -> int:
 
 def bar_decision(state: EngineState) -> Decision:
     """The full decision on the bar that `judge_bar` has just shown."""
-    return state.guards.bar.decide({"bar": state.bar, "run": state.run, "clock": state.clock})
+    views = {"bar": state.bar, "run": state.run, "clock": state.clock}
+    decision = state.guards.bar.decide(views)
+    if state.recording is not None:
+        state.recording.news(state, decision, views, state.bar.symbol)
+    return decision
 
 
 def hold_bar(state: EngineState, symbol: str, mask: int, effects: list[Effect]) -> None:
@@ -84,7 +88,10 @@ def judge_feeds(state: EngineState, late: tuple[tuple[str, int], ...], effects: 
         view.silent = MISSING if silent is None else silent
         mask = guard.judge(view, state.run, state.clock)
         if mask & ~state.feed_mask & ~combined:
-            decision = guard.decide({"feed": view, "run": state.run, "clock": state.clock})
+            views = {"feed": view, "run": state.run, "clock": state.clock}
+            decision = guard.decide(views)
+            if state.recording is not None:
+                state.recording.news(state, decision, views, symbol)
             effects.append(Decided(decision, state.now))
         combined |= mask
     state.feed_mask = combined
@@ -103,7 +110,10 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
     if mask == state.account_mask and state.account_settled:
         return
     if mask & ~state.account_mask:
-        effects.append(Decided(account_decision(state), state.now))
+        decision = account_decision(state)
+        if state.recording is not None:
+            state.recording.news(state, decision, state.shown(Point.ACCOUNT, state.windows.view), None)
+        effects.append(Decided(decision, state.now))
     state.account_mask = mask
     guard = state.guards.account
     hold(state, guard, mask, effects)

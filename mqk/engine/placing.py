@@ -99,6 +99,9 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
     mask = _judge(state, state.windows.view)
     decision = None
     denied = mask & state.deny_bits
+    if state.recording is not None:
+        placed = None if denied or not worst else order.client_order_id
+        state.recording.order(state, state.windows.view, mask, placed)
     if denied or not worst:
         _refuse(state, intent, denied, effects)
         return
@@ -173,7 +176,10 @@ def judge_working(state: EngineState, order: Order, now: int) -> Decision:
     try:
         windows = state.windows.without("orders", order.created_at, clock.now, order.qty * worst)
         _show(state, order)
-        if _judge(state, windows) or state.explain:
+        mask = _judge(state, windows)
+        if mask & state.deny_bits and state.recording is not None:
+            state.recording.order(state, windows, mask, None, kept_back=order.client_order_id)
+        if mask or state.explain:
             return _decide(state, windows)
         return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
     finally:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mqk.engine.digest import digest
-from mqk.engine.figures import ALWAYS, PLANNED, figures, names_read
+from mqk.engine.figures import ALWAYS, FIGURES, PLANNED, figures, names_read
 from mqk.engine.lines import Line
+from mqk.engine.recording import Recording
 from mqk.engine.trades import Trades
 from mqk.engine.windows import WindowCounts
 from mqk.guards import Enforcement, LatchBook, outside, views
@@ -36,7 +37,8 @@ class EngineState:
 
     `run_id` goes into the ids of orders; `mode` is what a fill is worth (`BACKTEST`, `PAPER`, `LIVE`; the engine's own
     when left out); `run_state` is where the run is in its lifecycle. With `explain`, every order carries the full
-    decision that allowed it, for a price of some 0.1 ms an order.
+    decision that allowed it, for a price of some 0.1 ms an order. With `record`, `recording` keeps every decision about
+    an order, and all others that are news, as columns.
 
     Raises StrategyError when the bundle's strategies cannot be set up.
     """
@@ -92,6 +94,7 @@ class EngineState:
         "reads",
         "reconcile",
         "reconciled_at",
+        "recording",
         "refused",
         "reject_bits",
         "remembers_orders",
@@ -117,6 +120,7 @@ class EngineState:
         mode: str | None = None,
         run_state: str = "RUNNING",
         explain: bool = False,
+        record: bool = False,
         host: StrategyHost | None = None,
     ) -> None:
         bundle = guards.bundle
@@ -133,7 +137,7 @@ class EngineState:
         self.engine = bundle.engine
         self.bundle_sha256 = bundle.sha256
         self.run_id = run_id
-        self.explain = explain
+        self.explain, self.recording = explain, Recording(guards, run_id) if record else None
         self.host = host if host is not None else StrategyHost.of(bundle)
         execution = bundle.execution
         self.costs = CostModel.of_ratios(
@@ -208,6 +212,9 @@ class EngineState:
         self.order_figures, self.account_figures = figures(read[Point.ORDER]), figures(read[Point.ACCOUNT])
         self.bar_figures, self.feed_figures = figures(read[Point.BAR]), figures(read[Point.FEED])
         self.remembers_orders = "order.same_age" in read[Point.ORDER]
+        if self.recording is not None:
+            # Rules that are still to be written may read any of it.
+            self.order_figures, self.remembers_orders = tuple(FIGURES), True
         self.reads = frozenset().union(*read.values())
         """Every fact and collection that any guard reads."""
 
@@ -285,8 +292,8 @@ class EngineState:
 
     @property
     def needs_plans(self) -> bool:
-        """Whether any rule reads what only a session's plan can tell."""
-        return bool(self.reads & PLANNED) or self.windows.needs_sessions
+        """Whether any rule reads what only a session's plan can tell, or it is kept for rules that will."""
+        return self.recording is not None or bool(self.reads & PLANNED) or self.windows.needs_sessions
 
     def plan_session(self, plan: SessionPlan) -> None:
         """Take in the calendar's word on a session; it counts once the session is entered."""

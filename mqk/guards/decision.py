@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqk.guards.points import ALLOW, Enforcement, Point, Result
+from mqk.guards.points import ALLOW, WARN, Enforcement, Point, Result
+
+
+def effect_of(result: Result, outcome: str, enforcement: Enforcement) -> str:
+    """What a rule that asks for `outcome` contributes to a decision when it says this."""
+    if result is Result.PASS or enforcement is Enforcement.SHADOW:
+        return ALLOW
+    return WARN if enforcement is Enforcement.WARN else outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,7 @@ class Finding:
     @property
     def effect(self) -> str:
         """What the finding contributes to the decision."""
-        if self.result is Result.PASS or self.enforcement is Enforcement.SHADOW:
-            return ALLOW
-        return "warn" if self.enforcement is Enforcement.WARN else self.outcome
+        return effect_of(self.result, self.outcome, self.enforcement)
 
     def to_json(self) -> dict[str, str | int | None]:
         """The finding as other tools read it."""

@@ -17,7 +17,7 @@ from mqk.dsl.errors import Fault
 from mqk.dsl.reading import opened
 from mqk.dsl.types import BOOL, SYMBOL, Type
 from mqk.guards.catalogue import VIEWS, facts_at
-from mqk.guards.decision import Decision, Finding
+from mqk.guards.decision import Decision, Finding, effect_of
 from mqk.guards.elements import write_elements
 from mqk.guards.explain import explain
 from mqk.guards.index import INDEXED
@@ -74,6 +74,10 @@ class GuardRule:
             return scopes[0] if scopes else None
         return syntax.Connective(start=0, end=0, op="or", operands=scopes, type=BOOL)
 
+    def effect(self, result: Result) -> str:
+        """What the rule contributes to a decision when it says this."""
+        return effect_of(result, self.outcome, self.enforcement)
+
     @property
     def expressions(self) -> tuple[syntax.Expr, ...]:
         """Everything that is judged of it, in order."""
@@ -119,8 +123,7 @@ class Guard:
         self._written = {f"limits.{name}": layer.text for name, layer in limits.items()}
         self._index = INDEXED.get(point)
         self._waivable = tuple(rule for rule in self.rules if rule.waivers)
-        compiled = [Rule(rule.require, rule.when, rule.gated, rule.waived, rule.symbols) for rule in self.rules]
-        self._emitted: Emitted = emit_point(compiled, self.parameters, gate, self._mask, self._index)
+        self._emitted: Emitted = emit_point(self.compiled, self.parameters, gate, self._mask, self._index)
         self.judge: Judge = self._emitted.judge
         """Judge all rules on views given in the order of `parameters`: 0, or a bit per rule that did not pass."""
 
@@ -128,6 +131,16 @@ class Guard:
     def waives(self) -> bool:
         """Whether a waiver may set one of the rules aside, so that a clean judgement is worth a decision."""
         return bool(self._waivable)
+
+    @property
+    def gate(self) -> syntax.Expr | None:
+        """The condition under which gated rules are not judged; None where there is none."""
+        return self._gate
+
+    @property
+    def compiled(self) -> tuple[Rule, ...]:
+        """The rules as backends take them, in order."""
+        return tuple(Rule(rule.require, rule.when, rule.gated, rule.waived, rule.symbols) for rule in self.rules)
 
     @property
     def source(self) -> str:

@@ -19,7 +19,15 @@ from tests.backtest.test_run import restless
 from tests.backtest.worlds import SHARED, Run, needs_data, walk
 from tests.engine.worlds import guards, host
 
-NAMES = ["audit.jsonl", "equity_curve.csv", "fills.csv", "manifest.json", "metrics.json", "orders.csv"]
+NAMES = [
+    "audit.jsonl",
+    "decisions.parquet",
+    "equity_curve.csv",
+    "fills.csv",
+    "manifest.json",
+    "metrics.json",
+    "orders.csv",
+]
 
 SCRIPT = """
 import sys

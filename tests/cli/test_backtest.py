@@ -14,7 +14,15 @@ import pytest
 from tests.cli.shell import Ended, Mqk, change
 
 PROMISED = {"bars", "orders", "fills", "denied", "halts", "final_equity", "max_drawdown", "artifacts_sha256"}
-ARTIFACTS = {"manifest.json", "audit.jsonl", "orders.csv", "fills.csv", "equity_curve.csv", "metrics.json"}
+ARTIFACTS = {
+    "audit.jsonl",
+    "decisions.parquet",
+    "equity_curve.csv",
+    "fills.csv",
+    "manifest.json",
+    "metrics.json",
+    "orders.csv",
+}
 
 
 def backtest(mqk: Mqk, *options: object) -> Ended:

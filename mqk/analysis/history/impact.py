@@ -1,0 +1,256 @@
+"""What a change of policies would have done to recorded decisions: which come out otherwise, and by which rules.
+
+What lives here: from two sides' answers to flips. What does not: the query (judging.py), and how it is told (mqk.cli).
+
+A decision is judged at the moment that was recorded, whatever other decisions would have been: what would have followed
+from a flip is not played. What a side cannot judge is no pass: where it could have mattered, the outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect
+from mqk.analysis.history.replay import moment_of
+from mqk.guards import Decision, Guard, GuardSet, Point, Result
+from mqk.guards.points import ALLOW, LADDERS, most_severe
+
+if TYPE_CHECKING:
+    from mqk.analysis.history.backends import Backend
+    from mqk.analysis.history.records import Part
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Decisions of one day that come out otherwise, for the same reasons. `notional` in micros.
+
+    `rules` are those that make the difference: the head's where it is the severer one, else the base's.
+    """
+
+    engine: str
+    point: Point
+    day: date
+    before: str
+    after: str
+    rules: tuple[str, ...]
+    decisions: int
+    notional: int
+    sample: str
+
+    @property
+    def loosens(self) -> bool:
+        """Whether the outcome is a milder one."""
+        ladder = LADDERS[self.point]
+        return ladder.index(self.after) < ladder.index(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A rule of one side that could not be judged again, why, and for how many decisions."""
+
+    engine: str
+    point: Point
+    side: str
+    rule: str
+    why: str
+    decisions: int
+    span: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One decision that flips, judged again by the real guards of both sides."""
+
+    engine: str
+    point: Point
+    decision_id: str
+    at: datetime
+    symbol: str | None
+    side: str | None
+    qty: int | None
+    price: int | None
+    notional: int | None
+    client_order_id: str | None
+    before: Decision
+    after: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a change would have done. `judged` counts decisions by engine and point; `unknown` those without an answer.
+
+    `unlike` counts decisions recorded under the base's very policies that come out otherwise when judged again: it
+    is zero, or something is wrong with the record. `elsewhere` counts decisions of engines that a side lacks.
+    """
+
+    judged: Mapping[tuple[str, Point], int]
+    first: date | None
+    last: date | None
+    flips: tuple[Flip, ...]
+    unknown: Mapping[tuple[str, Point], int]
+    unlike: int
+    other_policies: int
+    elsewhere: Mapping[str, int]
+    lost: tuple[Lost, ...]
+    sample: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    guard: Guard
+    places: tuple[Place, ...]
+
+    def outcome(self, tally: Tally) -> tuple[str, tuple[str, ...], bool]:
+        """The outcome, the rules that ask for it, and whether rules that could not be judged leave it open."""
+        point = self.guard.point
+        said = [place.of(tally.words) for place in self.places]
+        effects = [effect(rule, each) for rule, each in zip(self.guard.rules, said, strict=True)]
+        outcome = most_severe(point, effects)
+        deciding = tuple(
+            rule.id for rule, each in zip(self.guard.rules, effects, strict=True) if each == outcome != ALLOW
+        )
+        ladder = LADDERS[point]
+        may = [rule.effect(Result.BREACH) for rule, each in zip(self.guard.rules, said, strict=True) if each == LOST]
+        return outcome, deciding, any(ladder.index(each) > ladder.index(outcome) for each in may)
+
+
+def measure_impact(
+    backend: Backend,
+    parts: Sequence[Part],
+    base: Mapping[str, GuardSet],
+    head: Mapping[str, GuardSet],
+    *,
+    limit: int = 10,
+) -> Impact:
+    """What the change from `base` to `head`, guards by engine, would have done to recorded decisions.
+
+    `limit` decisions at most are shown as a sample, of as many kinds as there are.
+    """
+    judged: Counter[tuple[str, Point]] = Counter()
+    unknown: Counter[tuple[str, Point]] = Counter()
+    lost: Counter[tuple[str, Point, str, str, str, str]] = Counter()
+    elsewhere: Counter[str] = Counter()
+    flips: list[tuple[Flip, Part]] = []
+    days: set[int] = set()
+    unlike = other = 0
+    for part in parts:
+        table = backend.table(part)
+        for engine, count in engines_of(backend, table).items():
+            if engine not in base or engine not in head:
+                elsewhere[engine] += count
+                continue
+            for point in part.points:
+                guards = (base[engine].guards[point], head[engine].guards[point])
+                question = ask(table, part, engine, point, guards)
+                before, after = (_Side(*pair) for pair in zip(guards, question.places, strict=True))
+                for tally in question.read(backend.run(question.query)):
+                    judged[engine, point] += tally.decisions
+                    days.add(tally.day)
+                    same = tally.bundle == base[engine].bundle.sha256
+                    other += 0 if same else tally.decisions
+                    flip, known = _compared(tally, point, before, after, same=same)
+                    unlike += tally.decisions if same and before.outcome(tally)[0] != tally.outcome and known else 0
+                    unknown[engine, point] += 0 if known else tally.decisions
+                    if flip is not None:
+                        flips.append((flip, part))
+                    for name, side in (("base", before), ("head", after)):
+                        for key in _losses(name, side, tally, engine):
+                            lost[key] += tally.decisions
+    sample = tuple(_shown(backend, flips, base, head, limit))
+    return Impact(
+        dict(judged),
+        _day(min(days)) if days else None,
+        _day(max(days)) if days else None,
+        tuple(sorted((flip for flip, _ in flips), key=lambda each: (each.engine, each.point, each.day, each.rules))),
+        {key: count for key, count in unknown.items() if count},
+        unlike,
+        other,
+        dict(elsewhere),
+        tuple(Lost(e, p, side, rule, why, count, span) for (e, p, side, rule, why, span), count in lost.items()),
+        sample,
+    )
+
+
+def engines_of(backend: Backend, table: Any) -> dict[str, int]:
+    """How many decisions of each engine a table holds."""
+    counted = backend.run(table.group_by("engine").agg(decisions=table.count())).to_pylist()
+    return {row["engine"]: row["decisions"] for row in sorted(counted, key=lambda row: str(row["engine"]))}
+
+
+def _compared(tally: Tally, point: Point, before: _Side, after: _Side, *, same: bool) -> tuple[Flip | None, bool]:
+    """What becomes of one tally, and whether both sides' outcomes are known."""
+    was, was_rules, was_open = before.outcome(tally)
+    now, now_rules, now_open = after.outcome(tally)
+    if was_open and same:
+        was, was_open = tally.outcome, False
+    if was_open or now_open:
+        return None, False
+    if was == now:
+        return None, True
+    ladder = LADDERS[point]
+    rules = now_rules if ladder.index(now) > ladder.index(was) else was_rules
+    day = _day(tally.day)
+    return Flip(tally.engine, point, day, was, now, rules, tally.decisions, tally.notional, tally.sample), True
+
+
+def _losses(name: str, side: _Side, tally: Tally, engine: str) -> Iterator[tuple[str, Point, str, str, str, str]]:
+    for rule, place in zip(side.guard.rules, side.places, strict=True):
+        if place.of(tally.words) == LOST:
+            why = place.lost or "its numbers may need more than 38 digits"
+            yield engine, side.guard.point, name, rule.id, why, str(rule.span)
+
+
+def _shown(
+    backend: Backend,
+    flips: Sequence[tuple[Flip, Part]],
+    base: Mapping[str, GuardSet],
+    head: Mapping[str, GuardSet],
+    limit: int,
+) -> Iterator[Shown]:
+    """A sample of as many kinds as there are, judged again by the real guards."""
+    kinds: dict[tuple[object, ...], list[tuple[Flip, Part]]] = defaultdict(list)
+    for flip, part in sorted(flips, key=lambda pair: (pair[0].day, pair[0].sample)):
+        kinds[flip.engine, flip.point, flip.before, flip.after, flip.rules].append((flip, part))
+    chosen: list[tuple[Flip, Part]] = []
+    while len(chosen) < limit and any(kinds.values()):
+        for waiting in kinds.values():
+            if waiting and len(chosen) < limit:
+                chosen.append(waiting.pop(0))
+    for part in dict.fromkeys(part for _, part in chosen):
+        wanted = {flip.sample: flip for flip, theirs in chosen if theirs is part}
+        table = backend.table(part)
+        rows = backend.run(table.filter(table["decision_id"].isin(sorted(wanted)))).to_pylist()
+        for row in sorted(rows, key=lambda each: (each["at"], each["decision_id"])):
+            flip = wanted[row["decision_id"]]
+            if row["engine"] == flip.engine and row["point"] == flip.point.value:
+                yield _judged_again(row, flip, base[flip.engine], head[flip.engine])
+
+
+def _judged_again(row: Mapping[str, Any], flip: Flip, base: GuardSet, head: GuardSet) -> Shown:
+    moment = moment_of(row, flip.point)
+    before, after = (side.guards[flip.point].decide(moment.views, moment.problems) for side in (base, head))
+    at = row["at"]
+    return Shown(
+        flip.engine,
+        flip.point,
+        row["decision_id"],
+        at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC),
+        row["symbol"],
+        row["side"],
+        row["qty"],
+        row["price"],
+        row["notional"],
+        row["client_order_id"],
+        before,
+        after,
+    )
+
+
+def _day(number: int) -> date:
+    return _EPOCH + timedelta(days=number)

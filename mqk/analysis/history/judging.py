@@ -1,0 +1,189 @@
+"""Rules over recorded decisions: one Ibis expression that judges all of them again and tallies what they said.
+
+What lives here: from guards to the tally. What does not: what a difference between two tallies means (impact.py), and
+which engine reckons (backends.py).
+
+Every rule becomes a small number per decision; these are packed into whole numbers, a pattern, and decisions are
+counted by day and pattern: a few rows, however long the history is. All else is read from those rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Final
+
+from mqk.analysis.history.records import FULL, Part, Recorded, any_of
+from mqk.dsl.emit_ibis import Emitter, NotRecorded
+from mqk.dsl.emit_ibis_numbers import WIDE, NotEmitted, TooWide
+from mqk.dsl.emit_ibis_truths import Truth
+from mqk.guards import Guard, GuardRule, Point
+from mqk.guards.index import INDEXED
+
+PASS: Final = 0
+BREACH: Final = 1
+ERROR: Final = 2
+LOST: Final = 3
+# Two bits a rule, and the sign left alone.
+_IN_ONE: Final = 31
+# Facts of fewer bits need fewer digits: tried in turn when even 38 might not do.
+_REACHES: Final = (FULL, 56, 48, 40, 32, 24)
+SECONDS_A_DAY: Final = 86_400
+# Said by the engine itself, of an order without a market: no rule made it, and none can change it.
+BY_ENGINE: Final = "market"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule's answer is: which packed number and which bits of it. `lost` says why there is none."""
+
+    word: int = 0
+    shift: int = 0
+    lost: str | None = None
+
+    def of(self, words: Sequence[int]) -> int:
+        """What the rule says in a pattern."""
+        return LOST if self.lost is not None else words[self.word] >> self.shift & 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many decisions of one day with one pattern: what rules said, and what was recorded of them.
+
+    `notional` is the sum in micros; `sample` the first of them by name.
+    """
+
+    engine: str
+    day: int
+    outcome: str
+    bundle: str
+    words: tuple[int, ...]
+    decisions: int
+    notional: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The expression to run over one part at one point, and where each guard's rules are in its answer."""
+
+    point: Point
+    query: Any
+    places: tuple[tuple[Place, ...], ...]
+    words: int
+
+    def read(self, answer: Any) -> Iterator[Tally]:
+        """The rows of an answer, as an Arrow table."""
+        for row in answer.to_pylist():
+            words = tuple(int(row[f"w{number}"]) for number in range(self.words))
+            yield Tally(
+                row["engine"],
+                int(row["day"]),
+                row["outcome"],
+                row["bundle"],
+                words,
+                int(row["decisions"]),
+                int(row["notional"] or 0),
+                row["sample"],
+            )
+
+
+def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard]) -> Question:
+    """The question what all rules of some guards of one engine say of its decisions at a point.
+
+    What guards have in common is judged once. Decisions that no rule made, of orders without a market, are left out.
+    """
+    codes: dict[Any, Place] = {}
+    columns: list[Any] = []
+    places = tuple(
+        tuple(_placed(table, part, guard, number, codes, columns) for number in range(len(guard.rules)))
+        for guard in guards
+    )
+    words = max(-(-len(columns) // _IN_ONE), 1)
+    packed = {f"w{number}": _pack(columns[number * _IN_ONE : (number + 1) * _IN_ONE]) for number in range(words)}
+    ours = (table["point"] == point.value) & (table["engine"] == engine)
+    chosen = table.filter(ours & ~table["deciding"].contains(BY_ENGINE))
+    day = (chosen["at"].epoch_seconds().cast("int64") // SECONDS_A_DAY).cast("int64")
+    judged = chosen.select(
+        day=day,
+        outcome=chosen["outcome"],
+        bundle=chosen["bundle"],
+        engine=chosen["engine"],
+        decision_id=chosen["decision_id"],
+        notional=chosen["notional"],
+        **packed,
+    )
+    keys = ["engine", "day", "outcome", "bundle", *packed]
+    query = judged.group_by(keys).agg(
+        decisions=judged.count(),
+        notional=judged["notional"].cast(WIDE).sum(),
+        sample=judged["decision_id"].min(),
+    )
+    return Question(point, query, places, words)
+
+
+def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, Place], columns: list[Any]) -> Place:
+    """Where a rule's answer is, having made its column where no equal rule has."""
+    try:
+        code = code_of(table, part, guard, number)
+    except NotRecorded as fault:
+        return Place(lost=f"`{fault.name}` was not recorded")
+    except NotEmitted as fault:
+        return Place(lost=fault.why)
+    key = code.op()
+    if key not in codes:
+        codes[key] = Place(len(columns) // _IN_ONE, 2 * (len(columns) % _IN_ONE))
+        columns.append(code)
+    return codes[key]
+
+
+def code_of(table: Any, part: Part, guard: Guard, number: int) -> Any:
+    """What a rule says of each row: PASS, BREACH, ERROR, or LOST where its numbers are beyond what is reckoned with.
+
+    Raises NotRecorded and NotEmitted.
+    """
+    import ibis  # noqa: PLC0415 - heavy
+
+    for reach in _REACHES:
+        facts = Recorded(table, part, guard.point, reach)
+        try:
+            truth = Emitter(facts).rule(guard.compiled[number], guard.gate, INDEXED.get(guard.point))
+        except TooWide:
+            if reach == _REACHES[-1]:
+                raise
+            continue
+        code = _coded(truth)
+        outside = any_of(facts.outside)
+        if outside is None:
+            return code
+        return ibis.cases((outside, _small(LOST)), else_=code)
+    raise AssertionError("the last reach raises")
+
+
+def _coded(truth: Truth) -> Any:
+    import ibis  # noqa: PLC0415 - heavy
+
+    if truth.constant is not None:
+        return _small(PASS if truth.constant else BREACH)
+    if not truth.nullable:
+        return ibis.cases((truth.column, _small(PASS)), else_=_small(BREACH))
+    return ibis.cases((truth.column, _small(PASS)), (~truth.column, _small(BREACH)), else_=_small(ERROR))
+
+
+def _small(value: int) -> Any:
+    import ibis  # noqa: PLC0415 - heavy
+
+    return ibis.literal(value, "int64")
+
+
+def _pack(columns: Sequence[Any]) -> Any:
+    shifted = [column * _small(4**place) for place, column in enumerate(columns)]
+    return reduce(lambda a, b: a + b, shifted) if shifted else _small(0)
+
+
+def effect(rule: GuardRule, said: int) -> str:
+    """What a rule contributes to a decision by what it says; what cannot be judged again contributes nothing."""
+    from mqk.guards import Result  # noqa: PLC0415
+
+    return rule.effect(Result.PASS if said in (PASS, LOST) else Result.BREACH)

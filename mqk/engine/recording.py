@@ -1,0 +1,79 @@
+"""Every decision about an order, and every other one that is news, kept with the whole moment it was made in.
+
+What lives here: when something is kept, and under which name. What does not: columns and files (mqk.guards.record).
+Recording decides nothing: an engine that records does what it would do without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqk.dsl.windows import window_attribute
+from mqk.engine.figures import FIGURES, market, order, position
+from mqk.guards.guard import bits
+from mqk.guards.points import ALLOW, Point, Result, most_severe
+from mqk.guards.record import order_head, other_head, plan
+from mqk.guards.record_table import RecordTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mqk.engine.figures import Figure
+    from mqk.engine.state import EngineState
+    from mqk.guards import Decision, GuardSet
+    from mqk.guards.views import Windows
+
+# What is said where no rule says it: nothing is ordered at a price that nobody knows.
+NO_MARKET: Final = ("market",)
+_ORDER_ALONE: Final = frozenset({order, position, market})
+_ELSEWHERE: Final[tuple[Figure, ...]] = tuple(figure for figure in FIGURES if figure not in _ORDER_ALONE)
+
+
+class Recording:
+    """The decisions of one run, named `RUN.NUMBER` as they come; those of the gate after the order it kept back."""
+
+    def __init__(self, guards: GuardSet, run_id: str) -> None:
+        self._guards = guards
+        self._run_id = run_id
+        self._number = 0
+        self._orders = plan(Point.ORDER)
+        self._known: dict[int, tuple[str, str, str, tuple[str, ...]]] = {}
+        self.table = RecordTable(tuple(sorted(window_attribute(spec.slot) for spec in guards.windows)))
+
+    def order(
+        self, state: EngineState, windows: Windows, mask: int, placed: str | None, *, kept_back: str | None = None
+    ) -> None:
+        """Keep what the order guard has just said about the order that it was shown.
+
+        `placed` is the order that came of it; `kept_back` one that the gate did not let out.
+        """
+        outcome = self._outcome(mask)
+        if placed is None and outcome[2] != "deny":
+            outcome = (*outcome[:2], "deny", NO_MARKET)
+        name = f"{kept_back}.gate" if kept_back is not None else self._name()
+        shot = self._orders.take(state.shown(Point.ORDER, windows))
+        client = kept_back if placed is None else placed
+        head = order_head(name, self._run_id, state.run.mode, state.clock.now, outcome, state.order, client)
+        self.table.add(Point.ORDER, head, shot)
+
+    def news(self, state: EngineState, decision: Decision, views: Mapping[str, object], symbol: str | None) -> None:
+        """Keep a decision about a bar, a feed or the account."""
+        for figure in _ELSEWHERE:
+            figure(state)
+        head = other_head(decision, self._name(), self._run_id, state.run.mode, state.now, symbol)
+        self.table.add(decision.point, head, plan(decision.point).take(views))
+
+    def _name(self) -> str:
+        self._number += 1
+        return f"{self._run_id}.{self._number}"
+
+    def _outcome(self, mask: int) -> tuple[str, str, str, tuple[str, ...]]:
+        """What a mask of the order guard comes to, and the rules that ask for it."""
+        known = self._known.get(mask)
+        if known is None:
+            guard = self._guards.order
+            effects = {rule.id: rule.effect(Result.BREACH) for rule in (guard.rules[bit] for bit in bits(mask))}
+            outcome = most_severe(Point.ORDER, list(effects.values()))
+            deciding = tuple(rule for rule, effect in effects.items() if effect == outcome and outcome != ALLOW)
+            known = self._known[mask] = (guard.engine, guard.bundle, outcome, deciding)
+        return known
