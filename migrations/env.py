@@ -5,6 +5,7 @@ There is no alembic.ini: migrations are run by `mqk db migrate`, which takes the
 
 from alembic import context
 
+from mqk.store.policy_tables import PolicyRevision  # noqa: F401 - its module has the tables of change control
 from mqk.store.tables import Table
 
 context.configure(

@@ -5,7 +5,6 @@ What lives here: which questions are asked when. What does not: the questions (l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -13,7 +12,7 @@ from mqk.analysis.layering import loosenings
 from mqk.analysis.lifecycle import faults
 from mqk.analysis.vacuity import vacuous
 from mqk.policy import Bundle, Diagnostic, PolicyError, PolicySet, effective_bundle, in_order
-from mqk.policy.dates import read_period
+from mqk.policy.timeline import turning_days
 from mqk.quantity import format_date
 
 
@@ -33,7 +32,7 @@ def loosened_later(policies: PolicySet, engine: str, today: date) -> tuple[Diagn
     """What layers let pass from some later day on, when something begins or ends, and do not today."""
     seen = {each.span for each in loosenings(effective_bundle(policies, engine, as_of=today))}
     found: list[Diagnostic] = []
-    for day in sorted({day for day in turns(policies) if day > today}):
+    for day in (day for day in turning_days(policies) if day > today):
         try:
             bundle = effective_bundle(policies, engine, as_of=day)
         except PolicyError:
@@ -43,12 +42,3 @@ def loosened_later(policies: PolicySet, engine: str, today: date) -> tuple[Diagn
                 seen.add(each.span)
                 found.append(replace(each, message=f"from {format_date(day)} on, {each.message}"))
     return tuple(found)
-
-
-def turns(policies: PolicySet) -> Iterator[date]:
-    """The days on which what is in force changes."""
-    for versions in policies.versions.values():
-        for document in versions:
-            for node in (document.node, *document.node.mappings("rules")):
-                period = read_period(node)
-                yield from (day for day in (period.start, period.end) if day is not None)

@@ -14,6 +14,8 @@ from typing import Final
 from mqk.analysis.soundness import refuse_loosening
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy import Bundle, PolicySet, effective_bundle, load_policies, shipped_policies_dir
+from mqk.policy.documents import SUFFIXES
+from mqk.policy.packing import load_laid_out, unpacked
 
 _OWN: Final = Path("policies")
 
@@ -34,9 +36,17 @@ def policies_at(given: Path | None) -> Path:
     return _OWN if _OWN.is_dir() else shipped_policies_dir()
 
 
+def load(path: Path) -> PolicySet:
+    """The policies of a file or folder, or of a bundle file that those who have to have signed."""
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        with unpacked(path) as folder:
+            return load_laid_out(folder)
+    return load_policies([path])
+
+
 def bind(policies: Path | None, engine: str, *, as_of: date | None, overlays: Sequence[str] = ()) -> Bound:
     """An engine's compiled policies on a day. Raises PolicyError with everything that is in the way."""
-    loaded = load_policies([policies_at(policies)])
+    loaded = load(policies_at(policies))
     bundle = effective_bundle(loaded, engine, as_of=as_of, overlays=overlays)
     guards = compile_bundle(bundle)
     refuse_loosening(bundle)

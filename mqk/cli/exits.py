@@ -34,9 +34,10 @@ class Failure(Exception):
         self.code = code
 
 
-def paragraph(message: str, help: str | None = None, *, place: str | None = None) -> str:
+def paragraph(message: str, help: str | None = None, *, place: str | None = None, code: str | None = None) -> str:
     """An error in the house style: where, what, and on a line of its own what to do about it."""
-    head = f"error: {message}" if place is None else f"{place}: error: {message}"
+    head = f"error: {message}" if code is None else f"error[{code}]: {message}"
+    head = head if place is None else f"{place}: {head}"
     return head if help is None else f"{head}\n   help: {help}"
 
 
@@ -95,7 +96,10 @@ def _reasons(fault: Any) -> str:
 
 
 def _with_help(fault: Any) -> str:
-    return paragraph(getattr(fault, "message", str(fault)), getattr(fault, "help", None))
+    # Codes with a page are shown; others are for programs.
+    code = getattr(fault, "code", None)
+    shown = code if isinstance(code, str) and code.startswith("MQK-") else None
+    return paragraph(getattr(fault, "message", str(fault)), getattr(fault, "help", None), code=shown)
 
 
 _MOST_PROBLEMS: Final = 50

@@ -43,7 +43,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="For people or fo
 PoliciesOption = Annotated[
     Path | None,
     typer.Option(
-        "--policies", metavar="DIR", help="The policies.", show_default="./policies, else those that come with mqk"
+        "--policies",
+        metavar="PATH",
+        help="The policies: a folder, or a bundle file.",
+        show_default="./policies, else those that come with mqk",
     ),
 ]
 EngineOption = Annotated[str, typer.Option("--engine", metavar="ID", help="The engine, as its document names it.")]

@@ -14,6 +14,7 @@ from mqk.cli import (
     effective,
     policy_bundle,
     policy_check,
+    policy_control,
     policy_diff,
     policy_fmt,
     policy_graph,
@@ -21,12 +22,12 @@ from mqk.cli import (
     policy_prove,
     policy_test,
 )
-from mqk.cli.bound import bind, policies_at
+from mqk.cli.bound import bind, load, policies_at
 from mqk.cli.facts import read_document
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, say
 from mqk.guards import Point, canonical_name, read_facts
-from mqk.policy import effective_bundle, load_policies
+from mqk.policy import effective_bundle
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Check policies, ask them for a decision, see what is in force."
@@ -42,6 +43,13 @@ app.command("bundle")(policy_bundle.bundle)
 app.command("verify")(policy_bundle.verify)
 app.command("keygen")(policy_bundle.keygen)
 app.command("impact")(policy_impact.run)
+app.command("propose")(policy_control.propose)
+app.command("approve")(policy_control.approve)
+app.command("reject")(policy_control.reject)
+app.command("activate")(policy_control.activate)
+app.command("rollback")(policy_control.rollback)
+app.command("log")(policy_control.log)
+app.command("export")(policy_control.export)
 
 
 @app.command()
@@ -89,7 +97,7 @@ def effective_(
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Print what is in force for an engine once all layers are laid, with the file and line that set it."""
-    bundle = effective_bundle(load_policies([policies_at(policies)]), engine, as_of=as_of)
+    bundle = effective_bundle(load(policies_at(policies)), engine, as_of=as_of)
     if why is not None:
         layers = bundle.provenance(why)
         if format_ is Format.JSON:

@@ -130,6 +130,13 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1571": "a bundle file with other content than it states",
         "MQK-1572": "a bundle file that nobody trusted has signed",
         "MQK-1573": "a key that cannot be used",
+        "MQK-1574": "a name that cannot stand for a person",
+        "MQK-1575": "a revision that does not grow",
+        "MQK-1576": "an approval that does not count",
+        "MQK-1577": "a proposal without the approvals it needs",
+        "MQK-1578": "a proposal compared with what is no longer active",
+        "MQK-1579": "a run on other policies than the active ones",
+        "MQK-1580": "an unknown proposal or revision",
         "MQK-1620": "an obligation answered by nothing there is",
     }
 )

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +23,7 @@ from typing import Any, Final
 import rfc8785
 
 from mqk.policy.diagnostics import PolicyError, Span, error, quoted, shown_path
-from mqk.policy.documents import SUFFIXES, load_policies, policy_files
+from mqk.policy.documents import SUFFIXES, PolicySet, load_policies, policy_files
 from mqk.policy.signing import Signature, configured, sign, verify
 from mqk.policy.source import MAX_BYTES
 from mqk.policy.timeline import Spell, timeline
@@ -132,6 +132,12 @@ def read_packed(path: Path) -> Packed:
     return unpack(data, shown_path(path))
 
 
+def stored(payload: str, signatures: Sequence[Mapping[str, str]], what: str) -> Packed:
+    """A bundle from its payload and its signatures, kept apart; messages call it `what`. Raises PolicyError."""
+    whole = {"payload": json.loads(payload), "sha256": hashlib.sha256(payload.encode()).hexdigest()}
+    return unpack(rfc8785.dumps({**whole, "signatures": [dict(each) for each in signatures]}) + b"\n", what)
+
+
 def write_packed(packed: Packed, path: Path) -> None:
     """Write a bundle file, whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -165,9 +171,14 @@ def laid_out(packed: Packed) -> Iterator[Path]:
         yield folder
 
 
-def check_hashes(packed: Packed, folder: Path, file: str) -> None:
-    """Make sure that the policies in a folder lead to the hashes that their bundle states. Raises PolicyError."""
-    policies = load_policies([folder])
+def load_laid_out(folder: Path) -> PolicySet:
+    """The policies of a bundle that is laid out in a folder; their places are told as paths within the bundle."""
+    return load_policies([folder], shown=lambda path: path.relative_to(folder).as_posix())
+
+
+def check_hashes(packed: Packed, folder: Path, file: str) -> PolicySet:
+    """The policies in a folder, provided that they lead to the hashes that their bundle states. Raises PolicyError."""
+    policies = load_laid_out(folder)
     if policies.errors:
         raise PolicyError(policies.errors)
     found = {name: timeline(policies, name) for name in policies.ids("engine")}
@@ -176,6 +187,7 @@ def check_hashes(packed: Packed, folder: Path, file: str) -> None:
             message = f"the policies of {quoted(name)} do not lead to the hashes that it states for them"
             help_ = "pack it anew with the mqk that is to read it"
             raise PolicyError([error("MQK-1571", message, Span.nowhere(file), help_)])
+    return policies
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 from mqk.runtime import lifecycle
+from mqk.runtime.change_control import require_active
 from mqk.runtime.errors import LifecycleRefused
 from mqk.store import runs
 
@@ -29,8 +30,9 @@ def choose(
     """The run to play, and whether it was there before. The caller leads the engine.
 
     Raises LifecycleRefused when the run, or the engine's latest, was halted and not cleared, and when the run asked for
-    is bound to something else than this policy and these bars.
+    is bound to something else than this policy and these bars; Refused when the policy is not the active one.
     """
+    require_active(conn, guards, wall=wall)
     bundle = guards.bundle
     latest = runs.latest(conn, bundle.engine)
     asked = None if run_id is None else runs.get(conn, run_id)

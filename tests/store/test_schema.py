@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
 
 from mqk.store import DatabaseUnavailable, Refused, database
+from mqk.store.policy_tables import PolicyRevision  # noqa: F401 - its module has the tables of change control
 from mqk.store.tables import Table
 from tests.store.world import World
 

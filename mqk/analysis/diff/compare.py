@@ -14,11 +14,11 @@ from mqk.analysis.diff.pair import Pair
 from mqk.analysis.diff.results import Change, Direction, EngineDiff, PolicyDiff, ShownWitness, joined
 from mqk.analysis.diff.showing import allowed
 from mqk.analysis.moments import ordinary
-from mqk.analysis.soundness import turns
 from mqk.analysis.verdicts import Witness
 from mqk.guards import Point
 from mqk.guards.compile import compile_guard
 from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle
+from mqk.policy.timeline import turning_days
 from mqk.quantity import format_date
 
 # What a question may cost, in the solver's steps: as much as in `mqk policy prove`.
@@ -84,7 +84,9 @@ class _Sides:
         """What the two sides say otherwise from some later day on, and not before."""
         if self.after is None or self.before != self.after:
             return
-        for day in sorted({day for policies in (self.base, self.head) for day in turns(policies) if day > self.after}):
+        for day in sorted(
+            {day for policies in (self.base, self.head) for day in turning_days(policies) if day > self.after}
+        ):
             try:
                 one, other = _bundle(self.base, name, day), _bundle(self.head, name, day)
             except PolicyError:
