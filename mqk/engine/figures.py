@@ -6,6 +6,7 @@ them (state.py, trades.py), and judging.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mqk.dsl import FactRef, syntax
@@ -14,7 +15,7 @@ from mqk.dsl.missing import MISSING
 from mqk.guards.views import HeldPosition, WorkingOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
@@ -168,8 +169,8 @@ def run(state: EngineState) -> None:
 
 def reconcile(state: EngineState) -> None:
     """How long ago the books were compared."""
-    at = state.reconciled_at
-    state.reconcile.age = MISSING if at is None else max(state.clock.now - at, 0)
+    if state.reconciled_at is not None:
+        state.reconcile.was(max(state.clock.now - state.reconciled_at, 0))
 
 
 # -- the order that is being judged, its position and its market ---------------------------------------------------
@@ -233,6 +234,13 @@ def market(state: EngineState) -> None:
     view.age = MISSING if age is None else age
 
 
+def bar_age(state: EngineState) -> None:
+    """How old what the last bar said is, in hours of trading: what is too old is stale."""
+    line = _line(state)
+    age = None if line is None else traded_since_bar(state, line)
+    state.market.grow_old(_AGELESS if age is None else {"price": age, "volume": age, "range": age})
+
+
 def traded_since_bar(state: EngineState, line: Line) -> int | None:
     """How long the exchange has traded since the last bar of a symbol that was used; None when nobody knows."""
     if state.plan is None or line.plan is None or line.bar is None:
@@ -261,6 +269,10 @@ def _given(price: int) -> int | None:
     return None if price is MISSING else price
 
 
+_AGELESS: Final[Mapping[str, int]] = MappingProxyType({})
+# What a symbol's last bar says, and what is stale once that bar is.
+_OF_THE_BAR: Final = frozenset({"market.price", "market.volume", "market.range"})
+
 FIGURES: Final[dict[Figure, frozenset[str]]] = {
     exposures: frozenset(
         f"account.{name}"
@@ -281,21 +293,28 @@ FIGURES: Final[dict[Figure, frozenset[str]]] = {
     time_of_day: frozenset({"clock.time"}),
     skew: frozenset({"clock.skew"}),
     run: frozenset({"run.ticks", "run.armed_for"}),
-    reconcile: frozenset({"reconcile.age"}),
+    reconcile: frozenset({"reconcile.age", "reconcile.clean", "reconcile.differences"}),
     order: frozenset({"order.is_day_trade", "order.same_age"}),
     position: frozenset(
         f"position.{name}"
         for name in ("average_price", "unrealised", "working_orders", "opened_today", "since_exit", "adds")
     ),
+    bar_age: _OF_THE_BAR,
     market: frozenset(
         f"market.{name}" for name in ("volume", "range", "bars_seen", "previous_session_close", "session_low", "age")
     ),
 }
 
 # What can only be known when the calendar's plan of the session has been told.
-PLANNED: Final = frozenset(
-    {"session.open", "session.date", "session.since_open", "session.until_close", "clock.time", "market.age"}
-) | {"feed.silent"}
+PLANNED: Final = _OF_THE_BAR | {
+    "session.open",
+    "session.date",
+    "session.since_open",
+    "session.until_close",
+    "clock.time",
+    "market.age",
+    "feed.silent",
+}
 
 # What a guard that is asked from outside the engine may read of it.
 ALWAYS: Final = frozenset().union(

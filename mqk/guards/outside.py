@@ -12,6 +12,10 @@ from typing import Annotated, ClassVar
 from mqk.dsl import types as t
 from mqk.guards.fact import LIVE, TRADING, USD, Fact, View
 
+# A week in micros: whatever a policy says of comparing often, what was found before that says nothing of today. No
+# shorter, since the clock of a replay jumps over weekends and long holidays.
+COMPARISON_AGE = 604_800_000_000
+
 DIFFERENCE = t.enum(
     "ORDER_MISSING",
     "ORDER_UNKNOWN",
@@ -78,11 +82,32 @@ class Reconcile(View):
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ("clean", "age", "differences")
 
-    clean: Annotated[bool, Fact(t.BOOL, "whether it found nothing that stops the engine", optional=True, modes=TRADING)]
+    def was(self, age: int) -> None:
+        """Say how long ago the comparison was, and so how old all is that it found."""
+        self.age = age
+        self.grow_old({"clean": age, "differences": age})
+
+    clean: Annotated[
+        bool,
+        Fact(
+            t.BOOL,
+            "whether it found nothing that stops the engine",
+            optional=True,
+            modes=TRADING,
+            max_age=COMPARISON_AGE,
+        ),
+    ]
     age: Annotated[int, Fact(t.DURATION, "how long ago it was", optional=True, minimum=0, modes=TRADING)]
     differences: Annotated[
         int,
-        Fact(t.COUNT, "how many differences it found, noted or not", optional=True, minimum=0, modes=TRADING),
+        Fact(
+            t.COUNT,
+            "how many differences it found, noted or not",
+            optional=True,
+            minimum=0,
+            modes=TRADING,
+            max_age=COMPARISON_AGE,
+        ),
     ]
 
 

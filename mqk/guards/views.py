@@ -27,6 +27,10 @@ from mqk.guards.fact import (
 # A quarter of an hour in micros: clocks that were together then may have come apart since.
 SKEW_AGE = 900_000_000
 
+# Five sessions of trading in micros: whatever a policy says of fresh prices, after a week without a bar there is none.
+# Counted in hours of trading, so that neither a night nor a weekend makes a price old.
+BAR_AGE = 117_000_000_000
+
 _ORDERS = t.count_of("orders")
 _TRADES = t.count_of("trades")
 _POSITIONS = t.count_of("positions")
@@ -94,9 +98,9 @@ class Market(View):
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ("previous_session_close", "session_low")
 
-    price: Annotated[int, Fact(USD, "the last price, the close of the last completed bar", minimum=0)]
-    volume: Annotated[int, Fact(t.QUANTITY, "shares traded in the last completed bar", minimum=0)]
-    range: Annotated[int, Fact(USD, "the high less the low of the last completed bar", minimum=0)]
+    price: Annotated[int, Fact(USD, "the last price, the close of the last completed bar", minimum=0, max_age=BAR_AGE)]
+    volume: Annotated[int, Fact(t.QUANTITY, "shares traded in the last completed bar", minimum=0, max_age=BAR_AGE)]
+    range: Annotated[int, Fact(USD, "the high less the low of the last completed bar", minimum=0, max_age=BAR_AGE)]
     bars_seen: Annotated[int, Fact(_BARS, "completed bars of the symbol that were used in this run", minimum=0)]
     previous_session_close: Annotated[
         int, Fact(USD, "the close of the last bar of the symbol's session before", optional=True)

@@ -64,7 +64,7 @@ class Reconciliation:
         """The facts about it, for the guard of transitions."""
         view = outside.Reconcile()
         view.clean = self.clean
-        view.age = now - self.at
+        view.was(now - self.at)
         view.differences = len(self.differences)
         return view
 

@@ -27,7 +27,7 @@ from mqk.engine.figures import figures
 from mqk.engine.placing import judge_working
 from mqk.guards import Point, facts_at
 from mqk.guards.catalogue import VIEWS
-from mqk.guards.views import SKEW_AGE
+from mqk.guards.views import BAR_AGE, SKEW_AGE
 from mqk.market import Bar, calendar_of
 from tests.engine.history import reading_all
 from tests.engine.worlds import MINUTE, USD, Desk, host
@@ -96,6 +96,33 @@ def test_a_feeds_silence_counts_only_while_the_exchange_trades() -> None:
         engine.state.guards.feed.judge = judge
     # Ten minutes to the close, and after a weekend five more.
     assert seen == [10 * MINUTE, 15 * MINUTE]
+
+
+def test_what_a_bar_said_grows_old_only_while_the_exchange_trades() -> None:
+    """In hours of trading: a weekend makes no price old, a week of sessions without a bar does."""
+    engine = Engine()
+    close = CALENDAR.session_close(FRIDAY)
+    engine.bar((close - CALENDAR.session_open(FRIDAY)) // MINUTE)
+    engine.state.order.symbol = "SPY"
+    (figure,) = figures(frozenset({"market.price"}))
+    ages = []
+    for day in (MONDAY, date(2024, 3, 15), date(2024, 3, 18)):
+        engine.tell(SessionPlanned(CALENDAR.plan(day)))
+        engine.tell(ClockTicked(CALENDAR.session_open(day) + MINUTE, (), day.toordinal()))
+        figure(engine.state)
+        ages.append(engine.state.market.ages["price"])
+    assert ages == [MINUTE, (4 * 390 + 1) * MINUTE, (5 * 390 + 1) * MINUTE]
+    limits = {facts_at(Point.ORDER)[f"market.{name}"].max_age for name in engine.state.market.ages}
+    assert limits == {BAR_AGE}
+    assert ages[1] < BAR_AGE < ages[2]
+
+
+def test_of_a_symbol_without_a_bar_no_age_is_known() -> None:
+    engine = Engine()
+    engine.state.order.symbol = "SPY"
+    (figure,) = figures(frozenset({"market.price"}))
+    figure(engine.state)
+    assert engine.state.market.ages == {}
 
 
 def test_exits_say_that_they_only_reduce_and_entries_do_not() -> None:
@@ -171,6 +198,7 @@ def test_the_comparison_of_books_is_shown_with_its_age() -> None:
     engine.bar(4)
     state = engine.refreshed()
     assert (state.reconcile.clean, state.reconcile.differences, state.reconcile.age) == (False, 3, 3 * MINUTE)
+    assert state.reconcile.ages == {"clean": 3 * MINUTE, "differences": 3 * MINUTE}
 
 
 def test_the_skew_of_clocks_is_stale_once_it_is_old() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 from mqk.analysis.testing.running import Answer
-from mqk.analysis.testing.subjects import Subject
+from mqk.analysis.testing.subjects import Subject, age_limit
 from mqk.analysis.testing.worlds import Change, Said, Variable, Worlds
 from mqk.dsl import syntax
 from mqk.dsl.missing import MISSING
@@ -33,6 +33,7 @@ class Boundary:
     given: Mapping[str, str]
     missing: tuple[str, ...]
     unreadable: tuple[str, ...]
+    stale: tuple[str, ...]
     expect: str
     by: tuple[str, ...]
     result: Result
@@ -202,12 +203,15 @@ class _Maker:
         return near, far
 
     def _without(self, start: Change) -> Iterator[Boundary]:
-        """The rule without each fact it reads, and with each in a form that cannot be read."""
+        """The rule without each fact it reads, and with each in a form that cannot be read, or too old."""
         for variable in self._variables:
             if self._worlds.says(self._rule, {**start, variable.name: MISSING}) is not Said.NOTHING:
                 yield from self._case(f"{variable.name} missing", start, missing=(variable.name,))
         for variable in self._variables:
             yield from self._case(f"{variable.name} unreadable", start, unreadable=(variable.name,))
+        for variable in self._variables:
+            if age_limit(variable.name, self._worlds.point) is not None:
+                yield from self._case(f"{variable.name} stale", start, stale=(variable.name,))
 
     def _case(
         self,
@@ -216,6 +220,7 @@ class _Maker:
         *,
         missing: tuple[str, ...] = (),
         unreadable: tuple[str, ...] = (),
+        stale: tuple[str, ...] = (),
         spared: bool = False,
     ) -> Iterator[Boundary]:
         """The case of a world, with what comes of it; none when it cannot be written or says nothing about the rule."""
@@ -224,11 +229,11 @@ class _Maker:
         given = self._given(change, (*absent, *missing, *unreadable))
         if given is None:
             return
-        key = (*sorted(given.items()), ("", f"{missing}{unreadable}"))
+        key = (*sorted(given.items()), ("", f"{missing}{unreadable}{stale}"))
         if key in self._seen:
             return
         self._seen.add(key)
-        answer = self._answer(change, missing, unreadable)
+        answer = self._answer(change, missing, unreadable, stale)
         result = answer.of(self._rule.id)
         named = self._named(answer, result)
         if named is None:
@@ -250,6 +255,7 @@ class _Maker:
             given,
             missing,
             unreadable,
+            stale,
             answer.outcome,
             by,
             against,
@@ -268,8 +274,10 @@ class _Maker:
             given[name] = text
         return dict(sorted(given.items()))
 
-    def _answer(self, change: Change, missing: tuple[str, ...], unreadable: tuple[str, ...]) -> Answer:
-        views = self._worlds.views({**change, **dict.fromkeys((*missing, *unreadable), MISSING)})
+    def _answer(
+        self, change: Change, missing: tuple[str, ...], unreadable: tuple[str, ...], stale: tuple[str, ...]
+    ) -> Answer:
+        views = self._worlds.views({**change, **dict.fromkeys((*missing, *unreadable), MISSING)}, stale)
         problems = {**self._worlds.base.problems, **dict.fromkeys(unreadable, "not readable")}
         decision = self._worlds.guard.decide(views, problems)
         return Answer(decision.outcome, decision.findings)

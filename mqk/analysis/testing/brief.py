@@ -76,7 +76,7 @@ def _strange(subject: Subject) -> Callable[[Boundary], bool]:
     def strange(case: Boundary) -> bool:
         rule = subject.rules[case.rule]
         text = rule.require.text + (rule.when.text if rule.when is not None else "")
-        return not any(name in text for name in (*case.given, *case.missing, *case.unreadable))
+        return not any(name in text for name in (*case.given, *case.missing, *case.unreadable, *case.stale))
 
     return strange
 
@@ -90,5 +90,7 @@ def _suite(subject: Subject) -> Suite:
 def _case(made: Boundary) -> Case:
     nowhere = Span.nowhere("boundaries")
     given = tuple(Given(Text(name, nowhere), Scalar(text, nowhere)) for name, text in made.given.items())
-    missing, unreadable = (tuple(Text(name, nowhere) for name in names) for names in (made.missing, made.unreadable))
-    return Case(made.name, made.at, None, given, missing, unreadable, made.expect, made.by, made.result, nowhere)
+    missing, unreadable, stale = (
+        tuple(Text(name, nowhere) for name in names) for names in (made.missing, made.unreadable, made.stale)
+    )
+    return Case(made.name, made.at, None, given, missing, unreadable, stale, made.expect, made.by, made.result, nowhere)

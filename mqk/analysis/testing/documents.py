@@ -67,6 +67,8 @@ def _case(case: Boundary) -> str:
         parts.append(f"missing: {_list(case.missing)}")
     if case.unreadable:
         parts.append(f"unreadable: {_list(case.unreadable)}")
+    if case.stale:
+        parts.append(f"stale: {_list(case.stale)}")
     parts.append(f"expect: {case.expect}")
     if case.by:
         parts.append(f"by: {case.by[0] if len(case.by) == 1 else _list(case.by)}")

@@ -16,6 +16,7 @@ from mqk.dsl.missing import MISSING
 from mqk.dsl.windows import window_attribute
 from mqk.guards import GuardSet, Moment, Point, canonical_name, compile_bundle, facts_at, read_facts
 from mqk.guards.catalogue import VIEWS
+from mqk.guards.fact import View
 from mqk.policy import Bundle, Node, PolicyError, PolicySet, RuleSource, Scalar, effective_bundle
 from mqk.policy import Mapping as MappingNode
 
@@ -79,6 +80,8 @@ class Subject:
         for name in case.missing:
             if name.text in _COLLECTIONS:
                 moment = replace(moment, views={**moment.views, name.text: MISSING})
+        for name in case.stale:
+            make_stale(moment.views, name.text, case.at)
         problems = {canonical_name(name.text): _UNREADABLE for name in case.unreadable}
         return replace(moment, problems={**moment.problems, **problems}) if problems else moment
 
@@ -112,6 +115,20 @@ class Bench:
         if isinstance(found, PolicyError):
             raise found
         return found
+
+
+def age_limit(name: str, point: Point) -> int | None:
+    """How old a fact may be at a point, in micros; None when it never grows old."""
+    entry = facts_at(point).get(name)
+    return None if entry is None else entry.max_age
+
+
+def make_stale(views: Mapping[str, object], name: str, point: Point) -> None:
+    """Make a fact a moment older than it may be, in views that nobody else holds."""
+    limit = age_limit(name, point)
+    view = views[name.partition(".")[0]]
+    if limit is not None and isinstance(view, View):
+        view.grow_old({**view.ages, name.partition(".")[2]: limit + 1})
 
 
 def plain(node: Node | object) -> object:

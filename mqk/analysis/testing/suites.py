@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from mqk.analysis.testing.subjects import Bench, Subject
+from mqk.analysis.testing.subjects import Bench, Subject, age_limit
 from mqk.guards import LADDERS, Point, Result, canonical_name, facts_at, points_of
 from mqk.policy import (
     Diagnostic,
@@ -54,6 +54,7 @@ class Case:
     given: tuple[Given, ...]
     missing: tuple[Text, ...]
     unreadable: tuple[Text, ...]
+    stale: tuple[Text, ...]
     expect: str
     by: tuple[str, ...]
     result: Result
@@ -63,6 +64,11 @@ class Case:
     def removed(self) -> tuple[Text, ...]:
         """The facts that the case takes away, in one way or another."""
         return (*self.missing, *self.unreadable)
+
+    @property
+    def named(self) -> tuple[Text, ...]:
+        """Every fact that the case says something about."""
+        return (*(given.name for given in self.given), *self.removed, *self.stale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,7 @@ class _Reader:
             given=_givens(node.mapping("given")),
             missing=node.scalars("missing"),
             unreadable=node.scalars("unreadable"),
+            stale=node.scalars("stale"),
             expect=expect.text if expect is not None else "",
             by=tuple(each.text for each in by),
             result=Result.ERROR if result is not None and result.text == "error" else Result.BREACH,
@@ -230,12 +237,12 @@ class _Reader:
         for node in self._node.mappings("cases"):
             self._rules(node, subject)
         for case in suite.cases:
-            names = (*(given.name for given in case.given), *case.removed)
-            unknown = [name for name in names if not _meaning(name.text, case.at, subject)]
+            unknown = [name for name in case.named if not _meaning(name.text, case.at, subject)]
             for each in unknown:
                 self._unknown(each, case.at, subject)
             if not unknown:
                 self._readable(case, subject)
+                self._ageing(case)
 
     def _rules(self, node: MappingNode, subject: Subject) -> None:
         at = node.scalar("at")
@@ -258,6 +265,14 @@ class _Reader:
             if problem is not None:
                 help_ = "a fact that must be unreadable is listed under `unreadable:`"
                 self._fault("MQK-1452", problem, given.value.span, help_)
+
+    def _ageing(self, case: Case) -> None:
+        """Facts that are to be stale, and never are."""
+        for name in case.stale:
+            if age_limit(name.text, case.at) is None:
+                ageing = [each for each in facts_at(case.at) if age_limit(each, case.at) is not None]
+                help_ = f"{listed(ageing, 'and')} do" if ageing else f"no fact at `{case.at.value}` does"
+                self._fault("MQK-1451", f"{quoted(name.text)} never grows old", name.span, help_)
 
     def _unknown(self, name: Text, point: Point, subject: Subject) -> None:
         entry = facts_at(point).get(name.text)

@@ -13,7 +13,7 @@ from enum import Enum
 from fractions import Fraction
 from functools import cached_property
 
-from mqk.analysis.testing.subjects import Subject, held
+from mqk.analysis.testing.subjects import Subject, held, make_stale
 from mqk.dsl import ConstantRef, DerivedRef, EvaluationError, FactRef, evaluate, syntax
 from mqk.dsl import types as t
 from mqk.dsl.missing import MISSING
@@ -92,8 +92,8 @@ class Worlds:
         """The facts of a world."""
         return ViewLookup(self.views(change), self.base.problems)
 
-    def views(self, change: Change) -> Mapping[str, object]:
-        """The views of a world, for a guard."""
+    def views(self, change: Change, stale: Iterable[str] = ()) -> Mapping[str, object]:
+        """The views of a world, for a guard; some facts may be stale in it."""
         views = dict(self.base.views)
         touched: set[str] = set()
         for name, value in change.items():
@@ -103,6 +103,10 @@ class Worlds:
                 views[view] = copy(views[view])
                 touched.add(view)
             setattr(views[view], attribute, value)
+        for name in stale:
+            view = name.partition(".")[0]
+            views[view] = copy(views[view])
+            make_stale(views, name, self.point)
         return views
 
     def says(self, rule: GuardRule, change: Change) -> Said:

@@ -30,6 +30,8 @@ def verdict(folder: Path, line: str, head: str = HEAD) -> Verdict:
         "name: n, at: order, given: {order.qty: 51, account.cash: 0 USD}, expect: deny, by: [CAP-01, CAP-07]",
         "name: n, at: order, missing: [account.equity], expect: deny, by: CAP-01, result: error",
         "name: n, at: order, unreadable: [order.qty], expect: deny, by: CAP-07, result: error",
+        "name: n, at: order, stale: [market.price], expect: deny, by: CAP-01, result: error",
+        "name: n, at: order, given: {order.side: SELL, position.qty: 90}, stale: [market.price], expect: allow",
         "name: n, at: account, given: {account.equity: 98_000 USD}, expect: halt, by: LOSS-01",
         "name: n, at: account, given: {count(rejects within 5m): 5}, expect: reduce_only, by: RATE-05",
         # A milder rule may be named beside the one that decides.

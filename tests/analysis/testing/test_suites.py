@@ -64,6 +64,18 @@ OK = "name: passes, at: order, expect: allow"
             "a fact that must be unreadable is listed under `unreadable:`",
         ),
         (
+            cases("name: n, at: order, stale: [order.qty], expect: allow"),
+            "MQK-1451",
+            "`order.qty` never grows old",
+            "`market.price`, `market.volume`, `market.range` and `clock.skew` do",
+        ),
+        (
+            cases("name: n, at: order, stale: [market.prise], expect: allow"),
+            "MQK-1451",
+            "unknown fact `market.prise`",
+            "did you mean `market.price`?",
+        ),
+        (
             cases(OK, head=HEAD + "baselines: {long: {position.qty: 3}}\n"),
             "MQK-1453",
             "no case uses the baseline `long`",
