@@ -13,9 +13,8 @@ from mqk.analysis.tightening import looser
 from tests.analysis.worlds import shipped, with_rule
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_wait_after_a_proof_is_ended_by_an_interrupt_at_once() -> None:
-    # As a process starts, whatever was proven in it before by other means.
-    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
     bundle = shipped("MAIN")
     assert looser(bundle, with_rule(bundle, "ORD-03", exits_included=False))
     # Without a limit of its own, as a run waits for its end: the kernel takes up other waits again by itself.

@@ -47,7 +47,7 @@ rules = st.tuples(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)  # `make fuzz` asks about a million pairs
 @given(st.lists(rules, min_size=1, max_size=4), expressions(t.BOOL, 2), st.lists(moments(), min_size=1, max_size=6))
 def test_generated_code_and_interpreter_agree_on_every_rule(
     drawn: list[tuple[Expr, Expr | None, bool, Expr | None, frozenset[str] | None]],
@@ -71,7 +71,7 @@ def test_generated_code_and_interpreter_agree_on_every_rule(
         assert emitted.judge(*moment.views()) == expected, emitted.source
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(conditions, moments(holes=False))
 def test_compiled_code_answers_by_itself_when_no_fact_is_missing(drawn: Expr, moment: Moment) -> None:
     rule = Rule(checked(drawn))
@@ -87,7 +87,7 @@ def test_compiled_code_answers_by_itself_when_no_fact_is_missing(drawn: Expr, mo
     assert emitted.judge(*moment.views()) == (0 if expected else 1), emitted.source
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(conditions)
 def test_formatting_is_a_fixed_point_and_parsing_gives_the_same_tree(drawn: Expr) -> None:
     text = format_expression(drawn)
@@ -95,7 +95,7 @@ def test_formatting_is_a_fixed_point_and_parsing_gives_the_same_tree(drawn: Expr
     assert format_expression(parse_expression(text)) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(conditions)
 def test_generated_source_is_the_same_text_every_time(drawn: Expr) -> None:
     rule = Rule(checked(drawn))
@@ -103,7 +103,7 @@ def test_generated_source_is_the_same_text_every_time(drawn: Expr) -> None:
     assert len(sources) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(conditions, moments(holes=False), st.data())
 def test_a_missing_fact_never_turns_a_breach_into_a_pass(drawn: Expr, moment: Moment, data: st.DataObject) -> None:
     """Without `present`, taking a fact away can only make an answer an error."""

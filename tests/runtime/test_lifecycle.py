@@ -256,6 +256,7 @@ def test_a_run_that_somebody_else_stops_stops(player: Player, begin: Begin) -> N
     assert (again.run_id, again.state, again.ticks) == (RUN, "STOPPED", MINUTES)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_is_stopped_and_goes_on_as_if_nothing_had_been(
     player: Player, undisturbed: Undisturbed
 ) -> None:
