@@ -103,7 +103,7 @@ class Emitter:
             judged = either(self.truth(gate), constant_truth(holds=True), judged)
         if rule.symbols is not None and index is not None:
             held = self.facts.fact(FactRef(index, t.SYMBOL))
-            ours = Truth(held.column.isin(sorted(rule.symbols)), held.nullable)
+            ours = _one_of(Truth(held.column, held.nullable), sorted(rule.symbols))
             judged = either(ours, judged, constant_truth(holds=True))
         return judged
 
@@ -181,7 +181,13 @@ class Emitter:
             return all_of([self._related(op, numbers[id(a)], numbers[id(b)]) for op, a, b in pairs])
         if t.Kind.BOOL in kinds:
             truths = [(op, self.truth(a), self.truth(b)) for op, a, b in pairs]
-            return all_of([Truth(related(op, a.column, b.column), a.nullable or b.nullable) for op, a, b in truths])
+            # As numbers, because `NOT a = b` is read as `NOT (a = b)`.
+            return all_of(
+                [
+                    Truth(related(op, a.column.cast("int8"), b.column.cast("int8")), a.nullable or b.nullable)
+                    for op, a, b in truths
+                ]
+            )
         links = []
         for op, a, b in pairs:
             left, right = self.word(a), self.word(b)
@@ -211,13 +217,7 @@ class Emitter:
         one = self.word(item)
         words = [each for each in members if isinstance(each, str)]
         columns = [each for each in members if not isinstance(each, str)]
-        if isinstance(one, str):
-            found = [constant_truth(holds=one in words)]
-        elif words:
-            found = [Truth(one.column.isin(words), one.nullable)]
-        else:
-            # Nothing is in an empty set, and yet a symbol that is missing must be seen.
-            found = [Truth(one.column != one.column, one.nullable)]
+        found = [constant_truth(holds=one in words)] if isinstance(one, str) else [_one_of(one, words)]
         found += [Truth(each.column == getattr(one, "column", one), each.nullable or _may(one)) for each in columns]
         return any_of(found)
 
@@ -325,6 +325,11 @@ class Emitter:
 
 def _numeric(held: Held) -> Number:
     return Number(Whole(held.column, held.low, held.high, nullable=held.nullable), held.below or ONE)
+
+
+def _one_of(word: Truth, words: Sequence[str]) -> Truth:
+    """Whether a word is one of some constants; nothing is in an empty set, and yet a word that is missing is seen."""
+    return Truth(word.column.isin(words) if words else word.column != word.column, word.nullable)
 
 
 def _may(word: Truth | str) -> bool:

@@ -140,7 +140,8 @@ def choice(choices: Sequence[tuple[Any, bool, Any]], otherwise: Any) -> Any:
     for condition, may, value in choices:
         branches.append((condition, value))
         if may:
-            branches.append((condition.isnull(), ibis.null(value.type())))
+            # Ibis writes `NOT x IS NULL`, which is read as `NOT (x IS NULL)`: it is asked of a number instead.
+            branches.append((condition.cast("int8").isnull(), ibis.null(value.type())))
     return ibis.cases(*branches, else_=otherwise)
 
 

@@ -59,7 +59,8 @@ class _Spark:
         return self._connection.table(name)
 
     def run(self, query: Any) -> Any:
-        return query.to_pyarrow()
+        # Not by way of Ibis, which goes through pandas and loses exact numbers' types.
+        return self._session.sql(self._connection.compile(query)).toArrow()
 
 
 @contextmanager
@@ -90,4 +91,5 @@ def _session() -> Any:
 
     builder = SparkSession.builder.appName("mqk").config("spark.ui.enabled", "false")
     builder = builder.config("spark.sql.session.timeZone", "UTC").config("spark.log.level", "ERROR")
+    builder = builder.config("spark.ui.showConsoleProgress", "false")
     return builder.getOrCreate()

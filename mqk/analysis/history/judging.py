@@ -15,9 +15,11 @@ from functools import reduce
 from typing import Any, Final
 
 from mqk.analysis.history.records import FULL, Part, Recorded, any_of
+from mqk.dsl import syntax
 from mqk.dsl.emit_ibis import Emitter, NotRecorded
 from mqk.dsl.emit_ibis_numbers import WIDE, NotEmitted, TooWide
 from mqk.dsl.emit_ibis_truths import Truth
+from mqk.dsl.emit_python import Rule
 from mqk.guards import Guard, GuardRule, Point
 from mqk.guards.index import INDEXED
 
@@ -126,7 +128,7 @@ def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guar
 def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, Place], columns: list[Any]) -> Place:
     """Where a rule's answer is, having made its column where no equal rule has."""
     try:
-        code = code_of(table, part, guard, number)
+        code = code_of(table, part, guard.point, guard.compiled[number], guard.gate, INDEXED.get(guard.point))
     except NotRecorded as fault:
         return Place(lost=f"`{fault.name}` was not recorded")
     except NotEmitted as fault:
@@ -138,7 +140,9 @@ def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, 
     return codes[key]
 
 
-def code_of(table: Any, part: Part, guard: Guard, number: int) -> Any:
+def code_of(
+    table: Any, part: Part, point: Point, rule: Rule, gate: syntax.Expr | None = None, index: str | None = None
+) -> Any:
     """What a rule says of each row: PASS, BREACH, ERROR, or LOST where its numbers are beyond what is reckoned with.
 
     Raises NotRecorded and NotEmitted.
@@ -146,9 +150,9 @@ def code_of(table: Any, part: Part, guard: Guard, number: int) -> Any:
     import ibis  # noqa: PLC0415 - heavy
 
     for reach in _REACHES:
-        facts = Recorded(table, part, guard.point, reach)
+        facts = Recorded(table, part, point, reach)
         try:
-            truth = Emitter(facts).rule(guard.compiled[number], guard.gate, INDEXED.get(guard.point))
+            truth = Emitter(facts).rule(rule, gate, index)
         except TooWide:
             if reach == _REACHES[-1]:
                 raise

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mqk.dsl.emit_ibis import Held, NotRecorded
-from mqk.dsl.emit_ibis_numbers import Whole
+from mqk.dsl.emit_ibis_numbers import NotEmitted, Whole
 from mqk.dsl.environment import CollectionRef, FactRef
 from mqk.dsl.types import Kind
 from mqk.dsl.windows import window_attribute
@@ -26,6 +26,8 @@ from mqk.quantity import INT64_MAX
 
 _WORDS: Final = frozenset({Kind.SYMBOL, Kind.ENUM, Kind.TEXT, Kind.BOOL})
 FULL: Final = 63
+_TRUE: Final = True
+_FALSE: Final = False
 _HELP: Final = "name a `decisions.parquet` that mqk has written"
 _MARKERS: Final = frozenset({"decision_id", "point", "outcome", "unusable"})
 
@@ -173,7 +175,7 @@ class Recorded:
         top, bottom = self._column(f"{name}.num", ref.name), self._column(f"{name}.den", ref.name)
         most = 2**60
         fits = (top.abs() <= most) & (bottom <= most)
-        self.outside.append(~fits.fill_null(value=True))
+        self.outside.append(~fits.fill_null(_TRUE))
         import ibis  # noqa: PLC0415 - heavy
 
         none = ibis.null("int64")
@@ -205,6 +207,8 @@ class Recorded:
 
     def field(self, element: Any, collection: str, ref: FactRef) -> Held:
         """A field of one of its elements."""
+        if ref.type.kind is Kind.RATIO:
+            raise NotEmitted("a ratio of an element is not held exactly")
         if ref.name not in element.type().names:
             raise NotRecorded(f"{collection}.{ref.name}")
         column = element[ref.name]
@@ -215,8 +219,8 @@ class Recorded:
         low, high = self._limited(extent)
         if (low, high) != (extent.low, extent.high):
             whole = self.table[f"{FACTS}{collection}"]
-            beyond = whole.filter(lambda each: ~each[ref.name].between(low, high).fill_null(value=True))
-            self.outside.append((beyond.length() > 0).fill_null(value=False))
+            beyond = whole.filter(lambda each: ~each[ref.name].between(low, high).fill_null(_TRUE))
+            self.outside.append((beyond.length() > 0).fill_null(_FALSE))
             column = _within(column, low, high)
         return Held(column, present, True, low, high)
 
@@ -225,7 +229,7 @@ class Recorded:
         low, high = self._limited(extent)
         if (low, high) == (extent.low, extent.high):
             return Held(column, present, nullable, low, high)
-        self.outside.append(~column.between(low, high).fill_null(value=True))
+        self.outside.append(~column.between(low, high).fill_null(_TRUE))
         return Held(_within(column, low, high), present, True, low, high)
 
     def _limited(self, extent: Extent) -> tuple[int, int]:
@@ -247,7 +251,7 @@ class Recorded:
         said = self._extent("unusable.key_value.key")
         if (said.low, said.high) == (0, 0):
             return ibis.literal(value=False)
-        return self.table["unusable"].contains(name).fill_null(value=False)
+        return self.table["unusable"].contains(name).fill_null(_FALSE)
 
 
 def _within(column: Any, low: int, high: int) -> Any:

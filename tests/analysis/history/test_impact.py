@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from mqk.analysis.history.backends import Engine, opened
 from mqk.analysis.history.impact import Impact, measure_impact
@@ -67,6 +68,15 @@ def test_an_impact_lists_exactly_the_decisions_that_the_guards_of_both_sides_jud
     assert 0 < len(found.sample) <= 4
     for shown in found.sample:
         assert shown.before.outcome != shown.after.outcome
+
+
+def test_spark_says_of_recorded_decisions_what_duckdb_says(history: Path, spark: SparkSession) -> None:
+    head = changed(shipped(), max_position=parse_ratio("3%"))
+    with opened(Engine.SPARK, spark) as backend:
+        found = measure_impact(backend, read_parts(history), {"MAIN": shipped()}, {"MAIN": head}, limit=0)
+    expected = impact(history, shipped(), head, limit=0)
+    assert found.flips
+    assert found == expected
 
 
 def test_a_rule_that_reads_what_was_not_recorded_is_lost_and_never_a_pass(history: Path) -> None:
