@@ -36,6 +36,16 @@ _POLISH: Final = 200_000
 # How many elements a collection has where sums and counts are to be exact.
 _FEW: Final = 3
 
+# What is told per share lies on the tick, wherever it can.
+_TICK: Final = 10_000
+_PRICES: Final = frozenset(
+    {
+        *("price", "worst_price", "limit_price", "stop_price", "average_price", "open", "high", "low", "close"),
+        *("previous_close", "other_close", "previous_session_close", "session_low", "range"),
+    }
+)
+_ON_THE_TICK: Final = " on the tick"
+
 Goal = Callable[[Encoder], Term]
 Replay = Callable[[Witness], bool]
 
@@ -145,8 +155,10 @@ class _Search:
             name = f"order.qty {size}"
             pin = _Pin(name, z3.Bool(f"wish {name}"), self._encoder.unknowns["order.qty"].value == size, 1000)
             self._solver.add(z3.Implies(pin.label, pin.holds))
-            if self._check([pin]) == z3.sat:
-                return [pin]
+            priced = [each for each in self._pins if each.name.endswith(_ON_THE_TICK)]
+            for pins in ([pin, *priced], [pin]):
+                if self._check(pins) == z3.sat:
+                    return pins
         return []
 
     def _check(self, pins: Sequence[_Pin]) -> Any:
@@ -213,6 +225,9 @@ class _Search:
         optional = not z3.is_true(unknown.present)
         usable = unknown.usable if not optional else z3.Implies(unknown.present, unknown.usable)
         pins = [_Pin(name + " usable", z3.Bool(f"wish {name} usable"), usable, 100)]
+        if unknown.type.kind is Kind.MONEY and name.rpartition(".")[2] in _PRICES:
+            ticks = z3.Implies(unknown.present, unknown.value == _TICK * z3.Int(f"ticks of {name}"))
+            pins.append(_Pin(name + _ON_THE_TICK, z3.Bool(f"wish {name}{_ON_THE_TICK}"), ticks, 50))
         if name in self._ordinary:
             held = z3.And(unknown.present, unknown.value == self._term(self._ordinary[name], unknown))
             pins.append(_Pin(name, z3.Bool(f"wish {name}"), held, rank))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -195,6 +195,10 @@ class Encoder:
                 return self._connective(expr)
             case syntax.If(condition=condition, then=then, otherwise=otherwise):
                 return self._if(self.encode(condition), self.encode(then), self.encode(otherwise))
+            case syntax.Call(function="multiple_of", arguments=(number, syntax.If() as by)):
+                # Asked of each divisor apart, it is a remainder; of a divisor that varies, nothing that is ever decided.
+                each = [replace(expr, arguments=(number, one)) for one in (by.then, by.otherwise)]
+                return self._if(self.encode(by.condition), *(self.encode(one) for one in each))
             case syntax.Call(function=function, arguments=arguments):
                 parts = [self.encode(argument) for argument in arguments]
                 numbers = [part.value for part in parts]
