@@ -226,8 +226,10 @@ class _Search:
         usable = unknown.usable if not optional else z3.Implies(unknown.present, unknown.usable)
         pins = [_Pin(name + " usable", z3.Bool(f"wish {name} usable"), usable, 100)]
         if unknown.type.kind is Kind.MONEY and name.rpartition(".")[2] in _PRICES:
-            ticks = z3.Implies(unknown.present, unknown.value == _TICK * z3.Int(f"ticks of {name}"))
-            pins.append(_Pin(name + _ON_THE_TICK, z3.Bool(f"wish {name}{_ON_THE_TICK}"), ticks, 50))
+            count = z3.Int(f"ticks of {name}")
+            ticks = z3.And(unknown.value == _TICK * count, count >= 0 if name.endswith("range") else count > 0)
+            priced = z3.Implies(unknown.present, ticks)
+            pins.append(_Pin(name + _ON_THE_TICK, z3.Bool(f"wish {name}{_ON_THE_TICK}"), priced, 50))
         if name in self._ordinary:
             held = z3.And(unknown.present, unknown.value == self._term(self._ordinary[name], unknown))
             pins.append(_Pin(name, z3.Bool(f"wish {name}"), held, rank))

@@ -1,6 +1,7 @@
 """How a comparison of policies reads on a terminal: the verdict first, then changes, then what shows them.
 
-What lives here: the layout as text. What does not: what a change means (mqk.analysis.diff).
+What lives here: the layout as text, and the words that all layouts share. What does not: what a change means
+(mqk.analysis.diff).
 """
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ VERDICTS = {
 
 def lines(found: PolicyDiff) -> Iterator[str]:
     """The whole report."""
+    yield from head(found)
+    if found.changes:
+        yield ""
+    for change in found.changes:
+        yield from _change(change)
+
+
+def head(found: PolicyDiff) -> Iterator[str]:
+    """The verdict, and each engine's."""
     yield f"{found.verdict}: {VERDICTS[found.verdict]}"
     rows = [
         (name, engine.verdict.value, ", ".join(f"{p} {d.verdict}" for p, d in engine.points.items()))
         for name, engine in found.engines.items()
     ]
     yield from table(rows)
-    if found.changes:
-        yield ""
-    for change in found.changes:
-        yield from _change(change)
 
 
 def _change(change: Change) -> Iterator[str]:

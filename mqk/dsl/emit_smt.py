@@ -196,7 +196,7 @@ class Encoder:
             case syntax.If(condition=condition, then=then, otherwise=otherwise):
                 return self._if(self.encode(condition), self.encode(then), self.encode(otherwise))
             case syntax.Call(function="multiple_of", arguments=(number, syntax.If() as by)):
-                # Asked of each divisor apart, it is a remainder; of a divisor that varies, nothing that is ever decided.
+                # Of each divisor apart it is a remainder; of a divisor that varies the solver decides nothing.
                 each = [replace(expr, arguments=(number, one)) for one in (by.then, by.otherwise)]
                 return self._if(self.encode(by.condition), *(self.encode(one) for one in each))
             case syntax.Call(function=function, arguments=arguments):

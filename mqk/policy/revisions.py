@@ -1,7 +1,7 @@
-"""Where policies are read from: a folder or a file as it lies there, or a revision in a git repository.
+"""Where policies are read from: a folder or a file as it lies there, a bundle, or a revision in a git repository.
 
 What lives here: finding the files that a word on the command line means. What does not: reading policies
-(documents.py), bundle files that travel between machines (packing.py).
+(documents.py), what a bundle file is and whether it is trusted (packing.py).
 
 Files of a revision are taken from git's own objects and not through its attributes or filters: what a revision says
 must not depend on what the repository says about exporting it.
@@ -47,11 +47,18 @@ class Opened:
 def opened(where: str, repository: Path | None = None, folder: Path = USUAL) -> Iterator[Opened]:
     """The policies that `where` means, readable until this ends.
 
-    `where` is a folder, a file, or a git revision: `REV` for `folder` as it was then, `REV:path` for another one, told
-    from the top of the repository or, as `REV:./path`, from the current folder. `repository` is a folder in it (None:
-    the one in which `folder` lies). What exists as a folder or file is that. Raises PolicyError when it is neither.
+    `where` is a folder, a file of policies, a signed bundle of them, or a git revision: `REV` for `folder` as it was
+    then, `REV:path` for another one, told from the top of the repository or, as `REV:./path`, from the current folder.
+    `repository` is a folder in it (None: the one in which `folder` lies). What exists as a folder or file is that.
+    Raises PolicyError when it is nothing of all this.
     """
     path = Path(where)
+    if where and path.is_file() and not where.lower().endswith(SUFFIXES):
+        from mqk.policy.packing import unpacked  # noqa: PLC0415 - only bundle files pay for signatures
+
+        with unpacked(path) as laid_out:
+            yield Opened(laid_out, where, laid_out.parent)
+        return
     if where and path.exists():
         yield Opened(path, where)
         return

@@ -93,7 +93,8 @@ class Pair:
         for low, high in (sides, (pair.low, pair.high)):
             for each in sorted(found, key=_plainness):
                 if each.answer.verdict is Verdict.REFUTED:
-                    told = shown(each, self._guard(low, each.rule.point), self._guard(high, each.rule.point))
+                    guards = self._guard(low, each.rule.point), self._guard(high, each.rule.point)
+                    told = shown(each, *guards, mirrored=backwards)
                     if told is not None:
                         return told
         return None

@@ -75,8 +75,11 @@ def judge(guard: Guard, witness: Witness) -> Judged | None:
     return Judged(guard, full) if (fast.outcome, fast.deciding) == (full.outcome, full.deciding) else None
 
 
-def shown(found: Looser, low: Guard, high: Guard) -> ShownWitness | None:
-    """A loosening's witness as both sides' guards judge it; None when it does not come out otherwise there."""
+def shown(found: Looser, low: Guard, high: Guard, *, mirrored: bool = False) -> ShownWitness | None:
+    """A loosening's witness as both sides' guards judge it; None when it does not come out otherwise there.
+
+    `mirrored` tells it the other way: what is a loosening on the way back is a tightening on the way there.
+    """
     witness = found.answer.witness
     if witness is None:
         return None
@@ -105,8 +108,10 @@ def shown(found: Looser, low: Guard, high: Guard) -> ShownWitness | None:
     with_ = f", with {', '.join(f'{name} {value}' for name, value in list(more.items())[:_MOST])}" if more else ""
     if len(more) > _MOST:
         with_ += " and more"
-    text = f"{subject}{with_}: was {what} by {' and '.join(by)} ({stopped.message}), now {then}"
-    return ShownWitness(low.engine, found.rule.point.value, subject, text, witness.written(), was, now)
+    stops = f"{what} by {' and '.join(by)} ({stopped.message})"
+    text = f"{subject}{with_}: was {then}, now {stops}" if mirrored else f"{subject}{with_}: was {stops}, now {then}"
+    sides = (now, was) if mirrored else (was, now)
+    return ShownWitness(low.engine, found.rule.point.value, subject, text, witness.written(), *sides)
 
 
 def _holds_as_well(one: GuardRule, other: GuardRule) -> bool:
