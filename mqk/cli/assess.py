@@ -13,15 +13,16 @@ from typing import Annotated, Final
 
 import typer
 
-from mqk.analysis.assess import Evidence, Review, assess, to_json
+from mqk.analysis.assess import Evidence, assess, to_json
 from mqk.cli import assess_pages
 from mqk.cli.assess_evidence import Between, read_database, read_records
+from mqk.cli.assess_review import review_day, review_since
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption
 from mqk.cli.output import say
 from mqk.policy import PolicyError, PolicySet, did_you_mean, load_policies
-from mqk.quantity import MICROS, QuantityError, parse_date
+from mqk.quantity import MICROS
 
 app = typer.Typer(add_completion=False)
 
@@ -77,21 +78,23 @@ def run(
 ) -> None:
     """Report on every obligation: what answers it, how that was tested and proven, what it did, and what is missing."""
     assert as_of is not None
-    loaded = load_policies([policies_at(policies)])
+    where = policies_at(policies)
+    loaded = load_policies([where])
     if loaded.errors:
         raise PolicyError(loaded.errors)
     if not loaded.ids("obligation"):
         help_ = "`policies/obligations` of a starter set has some; a desk adds its own as `kind: obligation`"
         raise Failure("there are no obligations to assess", help_)
-    begun = _day(since)
-    between = Between(None if begun is None else _midnight(begun), _midnight(as_of + timedelta(days=1)))
+    began = None if since is None else review_day(since, where)
+    between = Between(None if began is None else _midnight(began), _midnight(as_of + timedelta(days=1)))
     evidence = Evidence()
-    for where in decisions or ():
-        read_records(where, between, evidence)
+    for source in decisions or ():
+        read_records(source, between, evidence)
     if database:
         read_database(data_dir, between, evidence)
-    review = Review(since, unseen=() if since else ("what changed since the last review: nobody said when that was",))
-    made = assess(loaded, _engines(loaded, engine), as_of=as_of, evidence=evidence, review=review, since=since)
+    names = _engines(loaded, engine)
+    review = review_since(since, began, where, loaded, names, as_of)
+    made = assess(loaded, names, as_of=as_of, evidence=evidence, review=review, since=since)
     document = to_json(made)
     text = {
         Page.MARKDOWN: assess_pages.markdown,
@@ -114,14 +117,6 @@ def _engines(policies: PolicySet, wanted: list[str] | None) -> tuple[str, ...]:
         if name not in known:
             raise Failure(f"there is no engine `{name}`", did_you_mean(name, known))
     return tuple(each for each in known if wanted is None or each in wanted)
-
-
-def _day(since: str | None) -> date | None:
-    """The day that `--since` names; None when it is no day, but a revision."""
-    try:
-        return None if since is None else parse_date(since)
-    except QuantityError:
-        return None
 
 
 def _midnight(day: date) -> int:

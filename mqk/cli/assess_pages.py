@@ -67,8 +67,18 @@ def _environment(*, escape: bool) -> Environment:
 
 
 def _cell(text: object) -> str:
-    """Text that stands in a cell of a Markdown table, or in a line of it, and means nothing but itself."""
-    return "".join(f"\\{char}" if char in "|\\`*_[]<>" else char for char in " ".join(str(text).split()))
+    """Text that stands in a line of Markdown or in a cell of its tables, and means nothing but itself and its code."""
+    plain, *rest = " ".join(str(text).split()).split("`")
+    if len(rest) % 2:  # a back-quote without another one
+        return _escaped(" ".join(str(text).split()))
+    code = (part.replace("|", r"\|") for part in rest[::2])
+    pairs = zip(code, map(_escaped, rest[1::2]), strict=True)
+    shown = (f"`{inside}`{behind}" for inside, behind in pairs)
+    return _escaped(plain) + "".join(shown)
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in "|\\`*_[]<>" else char for char in text)
 
 
 def _ticked(text: str) -> Markup:

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -73,6 +74,21 @@ def opened(where: str, repository: Path | None = None, folder: Path = USUAL) -> 
     with TemporaryDirectory(prefix="mqk-") as temporary:
         root = Path(temporary).resolve()
         yield Opened(_extracted(top, commit, posixpath.normpath(inside or "."), root, where), where, root)
+
+
+def last_before(day: date, folder: Path = USUAL) -> str | None:
+    """The revision that `folder` stood at when a day began (UTC); None when there was none, or there is no git."""
+    try:
+        said = _asked(folder, "rev-list", "-1", f"--before={day.isoformat()}T00:00:00Z", "HEAD")
+    except FileNotFoundError:
+        return None
+    return said or None
+
+
+def day_of(revision: str, folder: Path = USUAL) -> date:
+    """The day (UTC) on which a revision was committed. Raises PolicyError when there is no such revision."""
+    said = _asked(folder, "show", "--no-patch", "--format=%ct", _commit(folder, revision, revision))
+    return datetime.fromtimestamp(int(said), tz=UTC).date()
 
 
 def _within(folder: Path, top: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from mqk.cli.main import main
 from mqk.policy import answers, effective_bundle, load_policies, read_obligations, shipped_policies_dir
-from tests.analysis.assess.desk import CAPS, desk
+from tests.analysis.assess.desk import CAPS, change, desk
 from tests.cli.shell import Mqk
 
 ASKED = {
@@ -92,7 +94,7 @@ def test_the_page_needs_nothing_else_and_shows_text_as_text(mqk: Mqk, tmp_path: 
     assert not re.findall(r"(?:src|href)=\"(?!#)|url\(|@import|https?://", page)
     assert "@media print" in page
     table = report(mqk, policies, "markdown")
-    assert r"no \<script\>alert(1)\</script\> \| \`here\`" in table
+    assert r"no \<script\>alert(1)\</script\> \| `here`" in table
 
 
 def test_a_file_or_a_folder_takes_the_report(mqk: Mqk, tmp_path: Path) -> None:
@@ -134,6 +136,30 @@ def test_a_record_that_was_changed_is_left_out_and_told(mqk: Mqk, tmp_path: Path
     made = json.loads(report(mqk, desk(tmp_path), "json", "--decisions", changed))
     assert made["evidence"]["decisions"] == 0
     assert "is not as it was written" in made["evidence"]["unread"][0]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=desk", "-c", "user.email=desk@example.invalid")
+    day = {"GIT_AUTHOR_DATE": "2026-03-02T12:00:00Z", "GIT_COMMITTER_DATE": "2026-03-02T12:00:00Z"}
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, env=os.environ | day)
+
+
+def test_what_changed_since_the_last_review_is_compared(mqk: Mqk, tmp_path: Path) -> None:
+    policies = desk(tmp_path)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "as reviewed")
+    change(policies, "engine", "max_position: 15%", "max_position: 16%")
+    for since in ("HEAD", "2026-03-03"):
+        changes = json.loads(report(mqk, policies, "json", "--since", since))["changes"]
+        assert changes["difference"]["verdict"] == "LOOSER"
+        (limit,) = [each for each in changes["difference"]["changes"] if each["path"] == "limits.max_position"]
+        assert (limit["before"], limit["after"], limit["direction"]) == ("15%", "16%", "LOOSER")
+        assert "let more pass than at" in report(mqk, policies, "markdown", "--since", since)
+    unseen = json.loads(report(mqk, policies, "json", "--since", "2026-03-01"))["changes"]
+    assert unseen["difference"] is None
+    assert "no revision of the policies is as old" in unseen["unseen"][0]
+    assert "no git revision `HAED`" in mqk("assess", policies, "--since", "HAED").err
 
 
 def test_a_gap_ends_in_a_finding_when_asked(mqk: Mqk, tmp_path: Path) -> None:

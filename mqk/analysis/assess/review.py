@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mqk.analysis.assess.gaps import Gap, Weight
+
+_LOOSER: Final = {
+    "LOOSER": "the policies let more pass than at",
+    "INCOMPARABLE": "the policies let more pass, and other things less, than at",
+    "UNDECIDED": "it is not proven that the policies let no more pass than at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,8 @@ class Review:
             Gap(Weight.LOOK, "changes unseen", "changes", (), why, "give `--since`, with a day or a revision of git")
             for why in self.unseen
         ]
-        verdict = None if self.difference is None else self.difference["verdict"]
-        if verdict not in (None, "EQUAL", "TIGHTER"):
-            message = f"the policies are {verdict} than at {self.since}"
+        said = None if self.difference is None else _LOOSER.get(self.difference["verdict"])
+        if said is not None:
             help_ = "see that each loosening was approved by those who may"
-            found.append(Gap(Weight.LOOK, "loosened", "changes", (), message, help_))
+            found.append(Gap(Weight.LOOK, "loosened", "changes", (), f"{said} {self.since}", help_))
         return tuple(found)
