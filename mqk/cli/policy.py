@@ -20,7 +20,9 @@ from mqk.cli import (
     policy_graph,
     policy_impact,
     policy_prove,
+    policy_review,
     policy_test,
+    policy_textconv,
 )
 from mqk.cli.bound import bind, load, policies_at
 from mqk.cli.facts import read_document
@@ -39,6 +41,8 @@ app.command("test")(policy_test.run)
 app.command("graph")(policy_graph.run)
 app.command("prove")(policy_prove.run)
 app.command("diff")(policy_diff.run)
+app.command("review")(policy_review.run)
+app.command("textconv")(policy_textconv.run)
 app.command("bundle")(policy_bundle.bundle)
 app.command("verify")(policy_bundle.verify)
 app.command("keygen")(policy_bundle.keygen)
