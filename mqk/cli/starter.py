@@ -15,6 +15,7 @@ import mqk
 from mqk.policy import schemas_dir, shipped_policies_dir
 
 _VERSION: Final = b"@MQK_VERSION@"
+_AROUND: Final = (".github", ".gitattributes", ".pre-commit-config.yaml")
 
 
 def files() -> dict[Path, bytes]:
@@ -25,6 +26,16 @@ def files() -> dict[Path, bytes]:
     found.update(_below(shipped_policies_dir(), Path("policies")))
     found.update(_below(schemas_dir(), Path("schemas")))
     return dict(sorted(found.items()))
+
+
+def around(wanted: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """Those files of the set that stand around policies: for CI, for pre-commit and for git."""
+    return {path: content for path, content in wanted.items() if path.parts[0] in _AROUND}
+
+
+def has_policies(target: Path) -> bool:
+    """Whether somebody's own policies are there already."""
+    return any((target / "policies").rglob("*.yaml"))
 
 
 def taken(target: Path, wanted: Mapping[Path, bytes]) -> list[Path]:

@@ -20,6 +20,7 @@ from mqk.market import read_bars
 from mqk.policy import Span, StrategySpec
 from mqk.strategies import Registry, StrategyHost
 from tests.cli.shell import Mqk
+from tests.desk.repository import git
 
 
 def test_what_init_writes_passes_its_own_check(mqk: Mqk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,15 +52,14 @@ def test_the_editor_settings_cover_every_policy(mqk: Mqk, tmp_path: Path) -> Non
     assert covered == set((desk / "policies").rglob("*.yaml"))
 
 
-def test_the_workflow_and_the_hook_run_the_check_of_this_version(mqk: Mqk, tmp_path: Path) -> None:
+def test_the_workflow_installs_this_version_and_the_hooks_run_what_is_installed(mqk: Mqk, tmp_path: Path) -> None:
     mqk("init", "desk")
     workflow = yaml.safe_load((tmp_path / "desk" / ".github" / "workflows" / "policies.yml").read_text("utf-8"))
-    commands = [step.get("run", "") for step in workflow["jobs"]["check"]["steps"]]
+    commands = "\n".join(step.get("run", "") for step in workflow["jobs"]["check"]["steps"])
     assert "mqk policy check policies --format github" in commands
-    assert f'python -m pip install "mqk=={package.__version__}"' in commands
+    assert f'-m pip install "mqk=={package.__version__}"' in commands
     hooks = yaml.safe_load((tmp_path / "desk" / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
-    assert [hook["entry"] for hook in hooks] == ["mqk policy check policies"]
-    assert hooks[0]["additional_dependencies"] == [f"mqk=={package.__version__}"]
+    assert [hook["entry"].split()[2] for hook in hooks] == ["fmt", "check", "test"]
 
 
 def test_no_file_of_the_set_carries_a_placeholder_or_a_cache() -> None:
@@ -130,3 +130,24 @@ def test_a_file_that_appears_meanwhile_is_kept_and_the_rest_undone(tmp_path: Pat
     assert [path for path in (tmp_path / "desk").rglob("*") if path.is_file()] == [tmp_path / "desk" / "b" / "three"]
     assert not (tmp_path / "desk" / "a").exists()
     assert (tmp_path / "desk" / "b" / "three").read_text("utf-8") == "mine"
+
+
+def test_init_is_repeated_without_a_change_and_keeps_what_is_anothers(mqk: Mqk, tmp_path: Path) -> None:
+    assert mqk("init", "desk").code == 0
+    git(tmp_path / "desk", "init", "-q")
+    assert "git shows policies by what they mean (`diff.mqk.textconv`" in mqk("init", "desk").out
+    before = {path: path.read_bytes() for path in (tmp_path / "desk").rglob("*") if path.is_file()}
+    ended = mqk("init", "desk")
+    assert ended.code == 0
+    assert "written" not in ended.out
+    assert "git shows policies by what they mean already" in ended.out
+    assert {path: path.read_bytes() for path in (tmp_path / "desk").rglob("*") if path.is_file()} == before
+
+    (tmp_path / "desk" / ".pre-commit-config.yaml").write_text("repos: []\n", "utf-8")
+    (tmp_path / "desk" / ".gitattributes").unlink()
+    git(tmp_path / "desk", "config", "diff.mqk.textconv", "cat")
+    told = mqk("init", "desk").out
+    assert "is your own, and was left as it is" in told
+    assert "git shows policies by `cat`, which was left as it is" in told
+    assert (tmp_path / "desk" / ".pre-commit-config.yaml").read_text("utf-8") == "repos: []\n"
+    assert (tmp_path / "desk" / ".gitattributes").read_text("utf-8").count("diff=mqk") == 2
