@@ -16,6 +16,7 @@ from mqk.dsl.reading import MAX_COST, cost, opened
 from mqk.dsl.windows import window_length
 from mqk.guards.catalogue import facts_at
 from mqk.guards.environment import PolicyEnvironment
+from mqk.guards.expiry import ended, while_it_holds
 from mqk.guards.guard import Guard, GuardRule, Waiver, WindowSpec, limits_read
 from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
@@ -137,6 +138,7 @@ class _Compiler:
         environment = PolicyEnvironment.of(self._bundle, point, self.names)
         sources = [rule for rule in self._bundle.rules if rule.at == point.value]
         rules = [rule for source in sources if (rule := self._rule(source, point, environment)) is not None]
+        rules += [replace(rule, cost=cost(rule.require)) for rule in ended(self._bundle, point, environment)]
         self.diagnostics += self.names.judged_tables(point, environment)
         limits: dict[str, Layer] = {name: limit.chain[-1] for name, limit in self._bundle.limits.items()}
         return Guard(point, self._bundle.engine, self._bundle.sha256, rules, self._gate(point, environment), limits)
@@ -150,7 +152,7 @@ class _Compiler:
         require = self.expression(source.require, environment)
         when = self.expression(source.when, environment) if source.when is not None else None
         waivers = [
-            Waiver(each.id, scope)
+            Waiver(each.id, while_it_holds(each, scope, point, environment))
             for each in source.waivers
             if (scope := EVERYWHERE if each.scope is None else self.expression(each.scope, environment)) is not None
         ]

@@ -26,7 +26,7 @@ Json = dict[str, "Json"] | list["Json"] | str | bool | int | None
 
 def canonical_bytes(bundle: Bundle) -> bytes:
     """The effective content of a bundle as canonical JSON."""
-    content: Json = {
+    content: dict[str, Json] = {
         "engine": bundle.engine,
         "mode": bundle.mode,
         "capital": canonical_text(bundle.capital),
@@ -47,6 +47,9 @@ def canonical_bytes(bundle: Bundle) -> bytes:
         "broker": None if bundle.broker is None else {"id": bundle.broker.id, "account": bundle.broker.account},
         "baseline": {name: _fact(text) for name, text in bundle.baseline.items()},
     }
+    if bundle.loosened:
+        # From then on nothing is added to the exposure before the engine is bound again.
+        content["loosened_until"] = format_date(min(each.until for each in bundle.loosened))
     return rfc8785.dumps(content)
 
 

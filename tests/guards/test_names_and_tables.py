@@ -286,21 +286,35 @@ def test_a_waived_rule_is_judged_only_outside_the_waiver_and_the_decision_names_
     found = waived(tmp_path, 2)
     assert found.order.waives
     assert not found.account.waives
-    inside = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "SPY"})
+    now = {"clock.now": "2026-02-28T23:59:59Z"}
+    inside = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "SPY", **now})
     assert "X-01" not in [each.rule for each in inside.findings]
     assert inside.waivers == ("auction",)
-    small = decide(found, Point.ORDER, {"order.qty": 5, "order.symbol": "SPY"})
+    small = decide(found, Point.ORDER, {"order.qty": 5, "order.symbol": "SPY", **now})
     assert small.waivers == ()
-    outside = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "QQQ"})
+    outside = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "QQQ", **now})
     assert "X-01" in outside.deciding
     assert outside.waivers == ()
     everything = found.order.decide(
         read_facts(
-            {n: t.text for n, t in found.bundle.baseline.items()} | {"order.qty": "6"}, found, Point.ORDER, lenient=True
+            {n: t.text for n, t in found.bundle.baseline.items()} | {"order.qty": "6", **now},
+            found,
+            Point.ORDER,
+            lenient=True,
         ).views,
         passes=True,
     )
     assert "waived by `auction`" in [each.message for each in everything.findings if each.rule == "X-01"]
+
+
+@pytest.mark.parametrize("now", ["2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z", None])
+def test_a_waiver_that_ends_while_a_guard_is_at_work_is_not_honoured(tmp_path: Path, now: str | None) -> None:
+    """Nobody has to bind it again: its rule is back by the moment's clock, and without one it never was away."""
+    found = waived(tmp_path, 2)
+    clock = {} if now is None else {"clock.now": now}
+    decision = decide(found, Point.ORDER, {"order.qty": 6, "order.symbol": "SPY", **clock})
+    assert "X-01" in decision.deciding
+    assert decision.waivers == ()
 
 
 def test_an_expired_waiver_is_gone(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mqk.analysis.testing.worlds import Change, Said, Variable, Worlds
 from mqk.dsl import syntax
 from mqk.dsl.missing import MISSING
 from mqk.guards import GuardRule, Point, Result
+from mqk.guards.expiry import EXPIRED
 
 # How far from the ordinary value a boundary is looked for, in doublings of a step; how many worlds are tried at most.
 _DOUBLINGS = 52
@@ -54,6 +55,8 @@ def boundary_cases(subject: Subject) -> Boundaries:
     for point in Point:
         worlds = Worlds(subject, point)
         for rule in worlds.guard.rules:
+            if rule.id == EXPIRED:
+                continue  # no document says it, so that no document's tests are about it
             maker = _Maker(worlds, rule)
             made = list(maker.cases())
             cases += made
