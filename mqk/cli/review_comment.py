@@ -47,37 +47,49 @@ def _verdict(found: PolicyDiff) -> Iterator[str]:
 
 
 def _changes(found: PolicyDiff) -> Iterator[str]:
-    if not found.changes:
-        yield "Nothing changed that means anything: names, layout, comments and order do not count."
-        yield ""
-        return
-    yield "| | Change | Before | After | Engines | Where |"
-    yield "|---|---|---|---|---|---|"
-    for change in found.changes[:_MOST_CHANGES]:
+    moved = [each for each in found.changes if each.direction is not Direction.EQUAL]
+    still = [each for each in found.changes if each.direction is Direction.EQUAL]
+    if moved:
+        yield "| | Change | Before | After | Engines | Where |"
+        yield "|---|---|---|---|---|---|"
+    for change in moved[:_MOST_CHANGES]:
         cells = (
             f"{_SIGNS[change.direction]} {change.direction}",
-            f"`{_line(change.path)}`",
+            f"`{_line(change.path)}`" + (f"<br>{_line(change.why)}" if change.why else ""),
             _value(change.before),
             _value(change.after),
             ", ".join(change.engines),
             "" if change.at is None else f"`{change.at.file}:{change.at.line}`",
         )
         yield f"| {' | '.join(cells)} |"
-    yield ""
-    if len(found.changes) > _MOST_CHANGES:
-        yield f"and {len(found.changes) - _MOST_CHANGES} more changes"
+    if moved:
         yield ""
-    why = [each for each in found.changes[:_MOST_CHANGES] if each.why]
-    yield from (f"- `{_line(each.path)}`: {_line(each.why)}" for each in why)
-    yield from [""] if why else []
+    if len(moved) > _MOST_CHANGES:
+        yield f"and {len(moved) - _MOST_CHANGES} more changes"
+        yield ""
+    if still:
+        more = f" and {len(still) - _MOST_CHANGES} more" if len(still) > _MOST_CHANGES else ""
+        yield f"Changed without effect: {', '.join(f'`{_line(each.path)}`' for each in still[:_MOST_CHANGES])}{more}."
+        yield ""
+    if not found.changes:
+        yield "Nothing changed that means anything: names, layout, comments and order do not count."
+        yield ""
 
 
 def _shown(found: PolicyDiff) -> Iterator[str]:
     witnesses = [
-        (change, witness, loosens)
+        (change.path, witness, loosens)
         for change in found.changes
         for witness, loosens in ((change.witness, change.direction.loosens), (change.tighter, False))
         if witness is not None
+    ]
+    told = {witness.text for _, witness, _ in witnesses}
+    # What is stopped that passed is proven for a point as a whole, whichever changes it comes from.
+    witnesses += [
+        (point, each.tighter, False)
+        for engine in found.engines.values()
+        for point, each in engine.points.items()
+        if each.tighter is not None and each.tighter.text not in told
     ]
     # What may pass that could not is what a reviewer is asked about.
     witnesses.sort(key=lambda each: not each[2])
@@ -85,19 +97,20 @@ def _shown(found: PolicyDiff) -> Iterator[str]:
         return
     yield "### What comes out otherwise"
     yield ""
-    for change, witness, _ in witnesses[:_MOST_SHOWN]:
-        yield from _witness(change, witness)
+    for what, witness, _ in witnesses[:_MOST_SHOWN]:
+        yield from _witness(what, witness)
     if len(witnesses) > _MOST_SHOWN:
         yield f"and {len(witnesses) - _MOST_SHOWN} more"
     yield ""
 
 
-def _witness(change: Change, witness: ShownWitness) -> Iterator[str]:
-    head = f"- `{_line(change.path)}`, {witness.engine}: "
+def _witness(what: str, witness: ShownWitness) -> Iterator[str]:
+    head = f"- `{_line(what)}`, {witness.engine}: "
     if witness.before is None or witness.after is None:
         yield f"{head}{_line(witness.text)}"
         return
-    yield f"{head}**{_line(witness.subject)}**"
+    beside = ", ".join(f"{name} {value}" for name, value in witness.facts.items() if not name.startswith("order."))
+    yield f"{head}**{_line(witness.subject)}**" + (f", with {_line(beside)}" if beside else "")
     yield f"  - before: {_judged(witness.before.outcome, witness.before.rules, witness.before.says)}"
     yield f"  - after: {_judged(witness.after.outcome, witness.after.rules, witness.after.says)}"
 
