@@ -16,7 +16,7 @@ from mqk.cli.main import main
 from mqk.market import demo_bars
 
 HERE = Path(__file__).resolve().parent
-# The day whose rules count: the waiver in `head` is in force on it.
+# The day whose rules count.
 DAY = "2026-06-01"
 YEARS = ("2006-01-01", "2009-01-01")
 
