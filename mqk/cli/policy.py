@@ -15,10 +15,12 @@ from mqk.cli import (
     policy_bundle,
     policy_check,
     policy_control,
+    policy_coverage,
     policy_diff,
     policy_fmt,
     policy_graph,
     policy_impact,
+    policy_mutate,
     policy_prove,
     policy_review,
     policy_test,
@@ -47,6 +49,8 @@ app.command("bundle")(policy_bundle.bundle)
 app.command("verify")(policy_bundle.verify)
 app.command("keygen")(policy_bundle.keygen)
 app.command("impact")(policy_impact.run)
+app.command("coverage")(policy_coverage.run)
+app.command("mutate")(policy_mutate.run)
 app.command("propose")(policy_control.propose)
 app.command("approve")(policy_control.approve)
 app.command("reject")(policy_control.reject)

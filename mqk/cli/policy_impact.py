@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mqk.cli.history_source import (
+    BackendOption,
+    DecisionsOption,
+    Reckoner,
+    ReportFormat,
+    ReportOption,
+    guards_of,
+    report,
+)
 from mqk.cli.options import AsOfOption
-from mqk.cli.output import print_json, say
-from mqk.cli.sections import Section, html_page, markdown_lines, text_lines
-from mqk.guards import GuardSet, compile_bundle
-from mqk.policy import PolicyError, effective_bundle, revisions
+from mqk.cli.output import print_json
+from mqk.cli.sections import Section
 from mqk.quantity import format_money
 
 if TYPE_CHECKING:
@@ -28,38 +33,15 @@ _DAYS = 10
 _LIMIT = "each decision is judged by itself, as it was recorded: what would have followed from a flip is not played"
 
 
-class ReportFormat(StrEnum):
-    """How a report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-class EngineName(StrEnum):
-    """Who reckons."""
-
-    DUCKDB = "duckdb"
-    SPARK = "spark"
-
-
-DecisionsOption = Annotated[
-    Path,
-    typer.Option("--decisions", metavar="SOURCE", help="A `decisions.parquet`, or a folder that holds some."),
-]
-BackendOption = Annotated[EngineName, typer.Option("--engine", help="Who reckons.")]
-
-
 def run(
     base: Annotated[str, typer.Argument(metavar="BASE", help="The policies before the change.")],
     head: Annotated[str, typer.Argument(metavar="HEAD", help="The policies after it.")],
     *,
     decisions: DecisionsOption,
     as_of: AsOfOption = None,
-    engine: BackendOption = EngineName.DUCKDB,
+    engine: BackendOption = Reckoner.DUCKDB,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="How many decisions to show.")] = 10,
-    format_: Annotated[ReportFormat, typer.Option("--format", help="How to write it.")] = ReportFormat.TEXT,
+    format_: ReportOption = ReportFormat.TEXT,
 ) -> None:
     """Judge recorded decisions again under two sets of policies, and list what comes out otherwise."""
     from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
@@ -71,24 +53,10 @@ def run(
     with opened(Engine(engine.value)) as backend:
         found = measure_impact(backend, parts, before, after, limit=limit)
     title = f"impact of {base} → {head}"
-    match format_:
-        case ReportFormat.JSON:
-            print_json(to_json(found))
-        case ReportFormat.MARKDOWN:
-            say(*markdown_lines(sections(title, found)))
-        case ReportFormat.HTML:
-            say(html_page(title, sections(title, found)).rstrip("\n"))
-        case ReportFormat.TEXT:
-            say(*text_lines(sections(title, found)))
-
-
-def guards_of(where: str, as_of: date | None) -> dict[str, GuardSet]:
-    """The compiled guards of every engine of a set of policies: a folder, a file or a revision."""
-    with revisions.opened(where) as found:
-        policies = found.load()
-    if policies.errors:
-        raise PolicyError(policies.errors)
-    return {name: compile_bundle(effective_bundle(policies, name, as_of=as_of)) for name in policies.ids("engine")}
+    if format_ is ReportFormat.JSON:
+        print_json(to_json(found))
+    else:
+        report(sections(title, found), title, format_)
 
 
 # -- for people ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect
+from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect, engines_of
 from mqk.analysis.history.replay import moment_of
 from mqk.guards import Decision, Guard, GuardSet, Point, Result
 from mqk.guards.points import ALLOW, LADDERS, most_severe
@@ -175,12 +175,6 @@ def measure_impact(
         tuple(Lost(e, p, side, rule, why, count, span) for (e, p, side, rule, why, span), count in lost.items()),
         sample,
     )
-
-
-def engines_of(backend: Backend, table: Any) -> dict[str, int]:
-    """How many decisions of each engine a table holds."""
-    counted = backend.run(table.group_by("engine").agg(decisions=table.count())).to_pylist()
-    return {row["engine"]: row["decisions"] for row in sorted(counted, key=lambda row: str(row["engine"]))}
 
 
 def _compared(tally: Tally, point: Point, before: _Side, after: _Side, *, same: bool) -> tuple[Flip | None, bool]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.analysis.history.records import FULL, Part, Recorded, any_of
 from mqk.dsl import syntax
@@ -22,6 +22,9 @@ from mqk.dsl.emit_ibis_truths import Truth
 from mqk.dsl.emit_python import Rule
 from mqk.guards import Guard, GuardRule, Point
 from mqk.guards.index import INDEXED
+
+if TYPE_CHECKING:
+    from mqk.analysis.history.backends import Backend
 
 PASS: Final = 0
 BREACH: Final = 1
@@ -91,22 +94,22 @@ class Question:
             )
 
 
-def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard]) -> Question:
+def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard], *, by_day: bool = True) -> Question:
     """The question what all rules of some guards of one engine say of its decisions at a point.
 
-    What guards have in common is judged once. Decisions that no rule made, of orders without a market, are left out.
+    What guards have in common is judged once; without `by_day` all days are counted as one. Decisions that no rule
+    made, of orders without a market, are left out.
     """
     codes: dict[Any, Place] = {}
     columns: list[Any] = []
+    chosen = recorded_at(table, engine, [point.value])
     places = tuple(
-        tuple(_placed(table, part, guard, number, codes, columns) for number in range(len(guard.rules)))
+        tuple(_placed(chosen, part, guard, number, codes, columns) for number in range(len(guard.rules)))
         for guard in guards
     )
     words = max(-(-len(columns) // _IN_ONE), 1)
     packed = {f"w{number}": _pack(columns[number * _IN_ONE : (number + 1) * _IN_ONE]) for number in range(words)}
-    ours = (table["point"] == point.value) & (table["engine"] == engine)
-    chosen = table.filter(ours & ~table["deciding"].contains(BY_ENGINE))
-    day = (chosen["at"].epoch_seconds().cast("int64") // SECONDS_A_DAY).cast("int64")
+    day = (chosen["at"].epoch_seconds().cast("int64") // SECONDS_A_DAY).cast("int64") if by_day else _small(0)
     judged = chosen.select(
         day=day,
         outcome=chosen["outcome"],
@@ -125,10 +128,27 @@ def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guar
     return Question(point, query, places, words)
 
 
+def engines_of(backend: Backend, table: Any) -> dict[str, int]:
+    """How many decisions of each engine a table holds."""
+    counted = backend.run(table.group_by("engine").agg(decisions=table.count())).to_pylist()
+    return {row["engine"]: row["decisions"] for row in sorted(counted, key=lambda row: str(row["engine"]))}
+
+
+def engines_in(backend: Backend, parts: Sequence[Part]) -> frozenset[str]:
+    """The engines that decisions were recorded of."""
+    return frozenset(name for part in parts for name in engines_of(backend, backend.table(part)))
+
+
+def recorded_at(table: Any, engine: str, points: Sequence[str]) -> Any:
+    """The decisions of an engine at some points, without those that no rule made."""
+    ours = table["point"].isin(points) & (table["engine"] == engine)
+    return table.filter(ours & ~table["deciding"].contains(BY_ENGINE))
+
+
 def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, Place], columns: list[Any]) -> Place:
     """Where a rule's answer is, having made its column where no equal rule has."""
     try:
-        code = code_of(table, part, guard.point, guard.compiled[number], guard.gate, INDEXED.get(guard.point))
+        code = code_of(table, part, (guard.point,), guard.compiled[number], guard.gate, INDEXED.get(guard.point))
     except NotRecorded as fault:
         return Place(lost=f"`{fault.name}` was not recorded")
     except NotEmitted as fault:
@@ -141,7 +161,12 @@ def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, 
 
 
 def code_of(
-    table: Any, part: Part, point: Point, rule: Rule, gate: syntax.Expr | None = None, index: str | None = None
+    table: Any,
+    part: Part,
+    points: tuple[Point, ...],
+    rule: Rule,
+    gate: syntax.Expr | None = None,
+    index: str | None = None,
 ) -> Any:
     """What a rule says of each row: PASS, BREACH, ERROR, or LOST where its numbers are beyond what is reckoned with.
 
@@ -150,7 +175,7 @@ def code_of(
     import ibis  # noqa: PLC0415 - heavy
 
     for reach in _REACHES:
-        facts = Recorded(table, part, point, reach)
+        facts = Recorded(table, part, points, reach)
         try:
             truth = Emitter(facts).rule(rule, gate, index)
         except TooWide:

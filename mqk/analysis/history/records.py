@@ -135,14 +135,14 @@ def _extent(statistics: Any, rows: int) -> Extent:
 
 @dataclass(slots=True)
 class Recorded:
-    """The facts of one point in a table of one part, for the emitter. `reach` is how many bits a fact may have.
+    """The facts of some points in a table of one part, for the emitter. `reach` is how many bits a fact may have.
 
     `outside` collects the conditions under which a fact that was asked for has more: it is NULL there.
     """
 
     table: Any
     part: Part
-    point: Point
+    points: tuple[Point, ...]
     reach: int = FULL
     outside: list[Any] = field(default_factory=list)
     _known: dict[str, Held] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class Recorded:
         if ref.max_age is not None:
             import ibis  # noqa: PLC0415 - heavy
 
-            age = self.table[f"{AGES}{ref.name}"]
+            age = self._column(f"{AGES}{ref.name}", f"age({ref.name})")
             column = ibis.cases((age.fill_null(0) <= ref.max_age, column), else_=ibis.null(column.type()))
             nullable = True
         if ref.type.kind in _WORDS:
@@ -242,7 +242,8 @@ class Recorded:
         return self.table[name]
 
     def _extent(self, name: str) -> Extent:
-        return self.part.extents.get(self.point.value, {}).get(name, Extent())
+        known = [self.part.extents[point.value] for point in self.points if point.value in self.part.extents]
+        return reduce(lambda a, b: a | b, (each.get(name, Extent()) for each in known)) if known else Extent()
 
     def _unusable(self, name: str) -> Any:
         """Whether a fact was given and could not be used."""

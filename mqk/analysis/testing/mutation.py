@@ -124,7 +124,7 @@ class Judge:
     def notices(self, mutant: Mutant, cases: Mapping[Point, Sequence[Known]]) -> bool | None:
         """Whether some case fails on a mutant; None when the mutant does not compile, so that nobody could ship it."""
         concerned = self.concerned(mutant)
-        guards = self._guards(mutant, concerned)
+        guards = self.guards(mutant)
         if guards is None:
             return None
         points = {Point(rule.at) for rule in concerned}
@@ -138,7 +138,7 @@ class Judge:
     def kills(self, mutant: Mutant, case: Known) -> bool:
         """Whether one case fails on a mutant."""
         concerned = self.concerned(mutant)
-        guards = self._guards(mutant, concerned)
+        guards = self.guards(mutant)
         names = frozenset(rule.id for rule in concerned if rule.at == case.case.at)
         return guards is not None and bool(names) and _fails(case, names, guards)
 
@@ -154,11 +154,11 @@ class Judge:
         changed = mutant.removed or (mutant.rule.id if mutant.rule is not None else "")
         return [rule for rule in self._bundle.rules if rule.id == changed]
 
-    def _guards(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet | None:
-        """The compiled guards of a mutant, remembered; None when it does not compile."""
+    def guards(self, mutant: Mutant) -> GuardSet | None:
+        """The compiled guards of the rules that a mutant concerns, remembered; None when it does not compile."""
         if mutant not in self._compiled_mutants:
             try:
-                self._compiled_mutants[mutant] = self._compile(mutant, concerned)
+                self._compiled_mutants[mutant] = self._compile(mutant, self.concerned(mutant))
             except PolicyError:
                 self._compiled_mutants[mutant] = None
         return self._compiled_mutants[mutant]

@@ -72,7 +72,7 @@ def _agree(backend: Backend, part: Part, drawn: list[Rule], gate: Expr, instants
     asked: dict[str, Any] = {}
     for number, rule in enumerate(drawn):
         try:
-            asked[f"r{number}"] = code_of(table, part, POINT, rule, gate, "b.symbol")
+            asked[f"r{number}"] = code_of(table, part, (POINT,), rule, gate, "b.symbol")
         except NotEmitted as fault:
             assert fault.why in REFUSALS
     if not asked:
