@@ -88,7 +88,8 @@ def _history(base: str, head: str, decisions: Path, as_of: date | None) -> dict[
     from mqk.analysis.history.backends import opened as reckoning  # noqa: PLC0415
     from mqk.analysis.history.impact import measure_impact  # noqa: PLC0415
     from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
-    from mqk.cli.policy_impact import guards_of, to_json  # noqa: PLC0415
+    from mqk.cli.history_source import guards_of  # noqa: PLC0415
+    from mqk.cli.policy_impact import to_json  # noqa: PLC0415
 
     parts = read_parts(decisions)
     before, after = guards_of(base, as_of), guards_of(head, as_of)
