@@ -65,22 +65,30 @@ def impossible(point: Point, goal: Goal, budget: int = BUDGET, *, exact: bool = 
     return bool(solver.check() == z3.unsat)
 
 
-def find(point: Point, goal: Goal, ordinary: Mapping[str, Value], replay: Replay, budget: int = BUDGET) -> Answer:
+def find(
+    point: Point,
+    goal: Goal,
+    ordinary: Mapping[str, Value],
+    replay: Replay,
+    budget: int = BUDGET,
+    symbols: Sequence[str] = (),
+) -> Answer:
     """A moment at which `goal` holds: REFUTED with it, PROVED when there is none, UNDECIDED when neither is known.
 
-    `ordinary` is where the search starts; `replay` says whether it really happens, by the reference interpreter.
+    `ordinary` is where the search starts, `symbols` what it is about where it can be; `replay` says whether it really
+    happens, by the reference interpreter.
     """
     if impossible(point, goal, budget):
         return Answer(Verdict.PROVED)
     encoder = Encoder(exact=True)
-    found = _search(encoder, point, goal, ordinary, budget)
+    found = _search(encoder, point, goal, ordinary, budget, symbols)
     if found is None:
         return Answer(Verdict.PROVED)
     if isinstance(found, Witness) and replay(found):
         return Answer(Verdict.REFUTED, found)
     if encoder.loose:
         # Sums and counts were left open: with a few elements and no more they are exact, if it shows with so few.
-        found = _search(Encoder(exact=True, slots=_FEW), point, goal, ordinary, budget)
+        found = _search(Encoder(exact=True, slots=_FEW), point, goal, ordinary, budget, symbols)
         if isinstance(found, Witness) and replay(found):
             return Answer(Verdict.REFUTED, found)
     why = found if isinstance(found, str) else "no moment that shows it was found, and none is ruled out"
@@ -88,10 +96,10 @@ def find(point: Point, goal: Goal, ordinary: Mapping[str, Value], replay: Replay
 
 
 def _search(
-    encoder: Encoder, point: Point, goal: Goal, ordinary: Mapping[str, Value], budget: int
+    encoder: Encoder, point: Point, goal: Goal, ordinary: Mapping[str, Value], budget: int, symbols: Sequence[str]
 ) -> Witness | str | None:
     solver = _solver(encoder, point, goal, budget)
-    return _Search(encoder, solver, point, ordinary).run()
+    return _Search(encoder, solver, point, ordinary, symbols).run()
 
 
 def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Solver:
@@ -116,7 +124,10 @@ class _Pin:
 class _Search:
     """Looks for a moment near an ordinary one, by giving up as few of its facts as it must."""
 
-    def __init__(self, encoder: Encoder, solver: Solver, point: Point, ordinary: Mapping[str, Value]) -> None:
+    def __init__(
+        self, encoder: Encoder, solver: Solver, point: Point, ordinary: Mapping[str, Value], symbols: Sequence[str]
+    ) -> None:
+        self._symbols = [encoder.word(symbol) for symbol in symbols]
         self._encoder = encoder
         self._solver = solver
         self._point = point
@@ -230,6 +241,9 @@ class _Search:
             ticks = z3.And(unknown.value == _TICK * count, count >= 0 if name.endswith("range") else count > 0)
             priced = z3.Implies(unknown.present, ticks)
             pins.append(_Pin(name + _ON_THE_TICK, z3.Bool(f"wish {name}{_ON_THE_TICK}"), priced, 50))
+        if unknown.type.kind is Kind.SYMBOL and self._symbols:
+            known = z3.Or(*(unknown.value == symbol for symbol in self._symbols))
+            pins.append(_Pin(f"{name} known", z3.Bool(f"wish {name} known"), known, 50))
         if name in self._ordinary:
             held = z3.And(unknown.present, unknown.value == self._term(self._ordinary[name], unknown))
             pins.append(_Pin(name, z3.Bool(f"wish {name}"), held, rank))

@@ -166,7 +166,7 @@ class _Comparison:
             return not rule.passes(lookup) and all(each.passes(lookup) for each in covers)
 
         usual = ordinary(self._high, self._point)
-        return prove.find(self._point, together, usual, really, self._budget or prove.BUDGET)
+        return prove.find(self._point, together, usual, really, self._budget or prove.BUDGET, self._high.universe)
 
     def _causes(self, source: RuleSource) -> tuple[tuple[Part | None, Part | None], ...]:
         texts = texts_of(source)

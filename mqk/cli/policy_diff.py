@@ -7,6 +7,7 @@ is told (diff_report.py, diff_pages.py, diff_findings.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -42,10 +43,18 @@ class FailOn(StrEnum):
     LOOSER = "looser"
 
 
-def _days(text: str) -> tuple[date, date]:
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days whose rules count in BASE and in HEAD."""
+
+    before: date
+    after: date
+
+
+def _days(text: str) -> Days:
     """One day for both sides, or one for each: `A..B`."""
     before, both, after = text.partition("..")
-    return day(before), day(after if both else before)
+    return Days(day(before), day(after if both else before))
 
 
 def run(
@@ -58,7 +67,7 @@ def run(
     *,
     engine: Annotated[str | None, typer.Option("--engine", metavar="ID", help="Compare this engine alone.")] = None,
     as_of: Annotated[
-        tuple[date, date] | None,
+        Days | None,
         typer.Option(
             "--as-of",
             metavar="DATE[..DATE]",
@@ -76,7 +85,7 @@ def run(
     """Say what a change of policies means: what may pass that was stopped, and the reverse, proven for all inputs."""
     from mqk.analysis.diff import compare  # noqa: PLC0415 - the comparison loads what no other command needs
 
-    before, after = as_of or (today(), today())
+    days = as_of or Days(today(), today())
     folder = Path(head) if Path(head).is_dir() else USUAL
     with opened(base, folder=folder) as old, opened(head, folder=folder) as new:
         policies = old.load(), new.load()
@@ -87,10 +96,10 @@ def run(
         if engine is not None and engine not in known:
             raise Failure(f"there is no engine {quoted(engine)} on either side", did_you_mean(engine, known))
         found = compare(
-            *policies, as_of=after, as_of_base=before, engines=None if engine is None else frozenset({engine})
+            *policies, as_of=days.after, as_of_base=days.before, engines=None if engine is None else frozenset({engine})
         )
-    days = format_date(after) if before == after else f"{format_date(before)} and {format_date(after)}"
-    title = f"{old.label} and {new.label}, as of {days}"
+    told = dict.fromkeys((format_date(days.before), format_date(days.after)))
+    title = f"{old.label} and {new.label}, as of {' and '.join(told)}"
     severity = Severity.WARNING if fail_on is None else Severity.ERROR
     if format_ in (Format.GITHUB, Format.SARIF):
         folders = old.shown(old.path), new.shown(new.path)

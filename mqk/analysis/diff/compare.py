@@ -9,14 +9,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mqk.analysis.diff import evidence
+from mqk.analysis.diff import evidence, regimes
 from mqk.analysis.diff.pair import Pair
 from mqk.analysis.diff.results import Change, Direction, EngineDiff, PolicyDiff, ShownWitness, joined
 from mqk.analysis.diff.showing import allowed
 from mqk.analysis.moments import ordinary
 from mqk.analysis.verdicts import Witness
-from mqk.guards import Point
-from mqk.guards.compile import compile_guard
+from mqk.guards import GuardSet, Point, compile_bundle
 from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle
 from mqk.policy.timeline import turning_days
 from mqk.quantity import format_date
@@ -53,6 +52,7 @@ def compare(
                 found[name] = engine
                 changes += more
     changes += [each for each in evidence.changes(base, head) if engines is None or set(each.engines) & set(engines)]
+    changes += regimes.changes(base, head, sides.before, sides.after) if engines is None else ()
     merged = _merged(changes)
     verdict = joined([*(each.verdict for each in found.values()), *(each.direction for each in merged)])
     return PolicyDiff(verdict, found, merged)
@@ -70,13 +70,13 @@ class _Sides:
 
     def engine(self, name: str) -> tuple[EngineDiff | None, list[Change]]:
         """One engine's verdict and changes; no verdict for one that is on neither side on the day."""
-        one, other = _bundle(self.base, name, self.before), _bundle(self.head, name, self.after)
+        one, other = _compiled(self.base, name, self.before), _compiled(self.head, name, self.after)
         if one is None and other is None:
             return None, []
         if one is None or other is None:
             found = _alone(name, one, other)
             return EngineDiff(found.direction, {}), [found]
-        engine, changes = Pair(one, other, self.budget).run()
+        engine, changes = Pair(one.bundle, other.bundle, self.budget, (one, other)).run()
         later = list(self._later(name, {_key(each) for each in changes}))
         return replace(engine, verdict=joined([engine.verdict, *(each.direction for each in later)])), changes + later
 
@@ -89,18 +89,22 @@ class _Sides:
         ):
             try:
                 one, other = _bundle(self.base, name, day), _bundle(self.head, name, day)
+                if one is None or other is None or not self._news(Pair(one, other, self.budget), seen):
+                    continue
+                pair = Pair(one, other, self.budget, (compile_bundle(one), compile_bundle(other)))
             except PolicyError:
-                continue  # what is not in force by then is told where it is asked for
-            if one is None or other is None:
-                continue
-            pair = Pair(one, other, self.budget)
-            if not pair.moves_differ and not {_key(each) for each in pair.differences} - seen:
-                continue
+                continue  # what is not in force by then, or does not compile, lets nobody run
             for each in pair.run()[1]:
-                if _key(each) not in seen:
+                # How long a waiver or a leave lasts has been told with its end.
+                told = each.kind in ("waiver", "loosen") and {each.path, f"{each.path}.until"} & {p for p, _, _ in seen}
+                if _key(each) not in seen and not told:
                     seen.add(_key(each))
                     why = f"from {format_date(day)} on" + (f": {each.why}" if each.why else "")
                     yield replace(each, kind="regime", path=f"regime.{format_date(day)}.{each.path}", why=why)
+
+    def _news(self, pair: Pair, seen: set[tuple[str, str | None, str | None]]) -> bool:
+        """Whether anything is to be asked about a later day that was not asked about an earlier one."""
+        return pair.moves_differ or any(_key(each) not in seen for each in pair.differences)
 
 
 def _key(each: object) -> tuple[str, str | None, str | None]:
@@ -115,10 +119,17 @@ def _bundle(policies: PolicySet, name: str, as_of: date | None) -> Bundle | None
     return effective_bundle(policies, name, as_of=as_of)
 
 
-def _alone(name: str, one: Bundle | None, other: Bundle | None) -> Change:
+def _compiled(policies: PolicySet, name: str, as_of: date | None) -> GuardSet | None:
+    """The guards of an engine on a day: a rule that does not compile binds nobody, and must not pass for equal."""
+    bundle = _bundle(policies, name, as_of)
+    return None if bundle is None else compile_bundle(bundle)
+
+
+def _alone(name: str, one: GuardSet | None, other: GuardSet | None) -> Change:
     """An engine that has come, and may do what nobody did, or that has gone."""
-    bundle = one or other
-    assert bundle is not None
+    guards = one or other
+    assert guards is not None
+    bundle = guards.bundle
     span = bundle.layers["mode"][-1].span
     told = f"{bundle.mode}, {bundle.capital}"
     if other is None:
@@ -126,7 +137,7 @@ def _alone(name: str, one: Bundle | None, other: Bundle | None) -> Change:
             f"engines.{name}", "engine", told, None, Direction.TIGHTER, span, None, None, (name,), "the engine is gone"
         )
     moment = Witness(Point.ORDER, ordinary(bundle, Point.ORDER))
-    subject = allowed(compile_guard(bundle, Point.ORDER), moment)
+    subject = allowed(guards.order, moment)
     witness = None
     if subject is not None:
         text = f"{subject}: there was no engine {name}, now allowed"

@@ -37,6 +37,9 @@ def _named(low: Bundle, high: Bundle) -> Iterator[Difference]:
         path = name if known else f"lets.{name}"
         # What nothing reads yet, or any more, binds nobody by itself: the rules that read it are what differs.
         alone = before is None or after is None
+        why = "nothing but the rules that read it" if alone else ""
+        if name == "engine.universe":
+            why = "other symbols may be traded"
         yield Difference(
             path,
             kind,
@@ -45,7 +48,7 @@ def _named(low: Bundle, high: Bundle) -> Iterator[Difference]:
             _place(before),
             _place(after),
             Direction.EQUAL if alone else _inclusion(low, high) if name == "engine.universe" else None,
-            why="nothing but the rules that read it" if alone else "",
+            why=why,
             apply=None if alone else _applied(high, name),
             name=name,
         )

@@ -17,7 +17,7 @@ from mqk.analysis.diff.results import Change, Direction, EngineDiff, PointDiff, 
 from mqk.analysis.diff.showing import shown
 from mqk.analysis.tightening import Looser
 from mqk.analysis.verdicts import Verdict
-from mqk.guards import Guard, Point
+from mqk.guards import Guard, GuardSet, Point
 from mqk.guards.compile import compile_guard
 from mqk.policy import Bundle
 
@@ -28,7 +28,7 @@ _NOTHING = "nothing that was stopped passes, and nothing that passed is stopped"
 class Pair:
     """One engine's bundles on both sides."""
 
-    def __init__(self, low: Bundle, high: Bundle, budget: int) -> None:
+    def __init__(self, low: Bundle, high: Bundle, budget: int, guards: tuple[GuardSet, GuardSet] | None = None) -> None:
         self._renamed = guarded.renamed(low, high)
         self.low = guarded.under_new_names(low, self._renamed)
         self.high = high
@@ -36,6 +36,10 @@ class Pair:
         self._guards: dict[tuple[int, Point], Guard] = {}
         # What guards were compiled for, kept so that no other bundle takes the place of one in memory.
         self._kept: list[Bundle] = []
+        for side, made in zip((self.low, self.high), guards or (), strict=False):
+            # A side whose rules were given new names has guards that know them by their old ones.
+            if made.bundle is side:
+                self._guards |= {(id(side), point): guard for point, guard in made.guards.items()}
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
@@ -82,7 +86,7 @@ class Pair:
             return difference.change(engine, Direction.UNDECIDED, why)
         why = _NOTHING if direction is Direction.EQUAL else ""
         change = replace(difference.change(engine, direction, why), witness=looser)
-        if direction is not Direction.INCOMPARABLE:
+        if direction not in (Direction.INCOMPARABLE, Direction.TIGHTER):
             return change
         back = Compared(found.high, found.low, found.tighter, found.looser)
         return replace(change, tighter=self._witness(found.tighter, back, backwards=True))

@@ -92,8 +92,8 @@ class ShownWitness:
 class Change:
     """One thing that is not the same: its path, what it says on both sides and where, and where that leads.
 
-    `why` says in words what a direction rests on where no witness shows it, `tighter` the witness of the other way when
-    neither side is the tighter one.
+    `witness` shows what passes by it that was stopped, `tighter` what is stopped by it that passed; `why` says in words
+    what a direction rests on where neither does.
     """
 
     path: str

@@ -1,0 +1,180 @@
+"""Each thing that policies can say, changed: told under its own path and kind, in the right direction, both ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqk.analysis.diff import Direction, compare
+from mqk.policy import PolicyError
+from tests.analysis.diff.sides import DAY, desk_files, diff, edited, loaded, only
+
+E, T, L, X = Direction.EQUAL, Direction.TIGHTER, Direction.LOOSER, Direction.INCOMPARABLE
+POSITION = "require: projected.position_value <= limits.max_position of account.equity"
+LOSS = "limits.daily_loss of account.day_start_equity\n    otherwise: halt"
+ARM = "{from: CREATED, to: ARMED, by: arm, role: operator, when: run.mode == LIVE, require: reconcile.clean}"
+CLEAR = '{from: HALTED, to: CREATED, by: clear, role: risk_officer, confirm: "CLEAR {run.id}"}'
+HALT = "{from: any, to: HALTED, by: halt, role: operator}"
+
+# File, what is replaced, by what; the path, the kind, the direction; whether something is to be shown for it.
+GUARDED = [
+    ("risk.yaml", "max_position: 20%", "max_position: 25%", "limits.max_position", "limit", L),
+    ("risk.yaml", "rejects: 5 per 300s", "rejects: 5 per 600s", "limits.rejects", "limit", T),
+    ("risk.yaml", POSITION, POSITION + " or order.qty < 60", "rules.CAP-01.require", "rule", L),
+    ("risk.yaml", POSITION, POSITION + "\n    when: order.type == MARKET", "rules.CAP-01.when", "rule", L),
+    ("risk.yaml", POSITION, POSITION + "\n    exits: {included: always}", "rules.CAP-01.exits", "rule", T),
+    ("risk.yaml", POSITION, POSITION + "\n    enforce: shadow", "rules.CAP-01.enforce", "enforcement", L),
+    ("risk.yaml", POSITION, POSITION + "\n    enforce: warn", "rules.CAP-01.enforce", "enforcement", L),
+    ("engine.yaml", "baseline:", "enforce: {CAP-01: shadow}\nbaseline:", "rules.CAP-01.enforce", "enforcement", L),
+    ("risk.yaml", LOSS, LOSS.replace("halt", "flatten"), "rules.LOSS-01.otherwise", "rule", T),
+    ("risk.yaml", LOSS, LOSS.replace("halt", "reduce_only"), "rules.LOSS-01.otherwise", "rule", L),
+    ("risk.yaml", LOSS, LOSS + "\n    confirm: 2 ticks", "rules.LOSS-01.confirm", "rule", L),
+    ("risk.yaml", LOSS, LOSS + "\n    latch: {until: session_end}", "rules.LOSS-01.latch", "rule", T),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "path", "kind", "direction"), GUARDED)
+def test_what_guards_judge_is_proven_and_shown_both_ways(
+    file: str, old: str, new: str, path: str, kind: str, direction: Direction
+) -> None:
+    before = desk_files()
+    after = edited(before, file, old, new)
+    found = only(diff(before, after))
+    assert (found.path, found.kind, found.direction) == (path, kind, direction)
+    back = only(diff(after, before))
+    assert (back.path, back.direction) == (path, direction.mirrored)
+    looser, tighter = (found, back) if direction is L else (back, found)
+    assert looser.witness is not None
+    assert tighter.witness is None
+    assert tighter.tighter is not None
+    assert looser.engines == ("DESK",)
+
+
+OTHERS = [
+    ("risk.yaml", POSITION, POSITION + "\n    waivable: false", "rules.CAP-01.waivable", "rule", T),
+    ("clock.yaml", "deadman: 5s", "deadman: 10s", "schedule.deadman", "schedule", L),
+    ("clock.yaml", "tick: {every: 1s}", "tick: {every: 500ms}", "schedule.jobs.tick.every", "schedule", T),
+    ("costs.yaml", "spread: 3bps", "spread: 2bps", "execution.costs.spread", "execution", L),
+    ("costs.yaml", "commission: 1 USD", "commission: 2 USD", "execution.costs.commission", "execution", T),
+    ("engine.yaml", "universe: [SPY, QQQ]", "universe: [SPY, QQQ, IWM]", "engine.universe", "universe", L),
+    ("engine.yaml", "timeframes: [1D]", "timeframes: [1D, 1H]", "timeframes", "engine", L),
+    ("engine.yaml", "mode: PAPER\nuses", "mode: LIVE\nuses", "mode", "engine", L),
+    ("engine.yaml", "params: {lookback: 50}", "params: {lookback: 50}\n    shadow: true",
+     "strategies.swing_trend_v1.shadow", "strategy", T),
+    ("engine.yaml", "{lookback: 50}", "{lookback: 60}", "strategies.swing_trend_v1.params", "strategy", E),
+    ("engine.yaml", "order.qty: 10", "order.qty: 20", "baseline.order.qty", "baseline", E),
+    ("engine.yaml", "baseline:", "broker: {id: paper, account: main}\nbaseline:", "broker", "broker", X),
+    ("engine.yaml", "baseline:", "keys: {api_key: DESK_KEY}\nbaseline:", "keys.api_key", "keys", X),
+    ("promises.yaml", "mandatory: [max_position]\n", "", "mandatory.max_position", "mandatory", L),
+    ("promises.yaml", "always: [deny]", "always: [deny, warn]", "claims.PROMISE-01", "claim", L),
+    ("promises.yaml", "when: run.killed and not order.reduces", "when: run.killed and order.side == BUY",
+     "claims.PROMISE-01", "claim", X),
+    ("cases.test.yaml", "  - {name: fifty pass, at: order, given: {order.qty: 50}, expect: allow}\n", "",
+     "tests.desk_cases.fifty pass", "test", L),
+    ("run.yaml", ARM, ARM.replace("reconcile.clean", "reconcile.clean and reconcile.age < 60s"),
+     "lifecycle.sound_run.CREATED->ARMED.require", "transition", T),
+    ("run.yaml", ARM, ARM.replace(", require: reconcile.clean", ""), "lifecycle.sound_run.CREATED->ARMED.require",
+     "transition", L),
+    ("run.yaml", CLEAR, CLEAR.replace("risk_officer", "operator"), "lifecycle.sound_run.HALTED->CREATED.role",
+     "transition", X),
+    ("run.yaml", CLEAR, CLEAR.replace(', confirm: "CLEAR {run.id}"', ""), "lifecycle.sound_run.HALTED->CREATED.confirm",
+     "transition", L),
+    ("run.yaml", CLEAR, CLEAR + "\n  - {from: RUNNING, to: CREATED, by: reset, role: operator}",
+     "lifecycle.sound_run.RUNNING->CREATED", "transition", L),
+    ("run.yaml", HALT, HALT.replace("any", "[ARMED, RUNNING]"), "lifecycle.sound_run.CREATED->HALTED", "transition", L),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "path", "kind", "direction"), OTHERS)
+def test_what_no_guard_judges_has_its_direction_from_what_it_is(
+    file: str, old: str, new: str, path: str, kind: str, direction: Direction
+) -> None:
+    before = desk_files()
+    after = edited(before, file, old, new)
+    found = only(diff(before, after))
+    assert (found.path, found.kind, found.direction) == (path, kind, direction)
+    assert found.why or found.witness is not None or found.kind == "transition"
+    back = diff(after, before)
+    assert (only(back).path, only(back).direction, back.verdict) == (path, direction.mirrored, direction.mirrored)
+
+
+def test_a_newly_possible_move_is_shown_as_a_path_from_the_beginning() -> None:
+    before = desk_files()
+    after = edited(before, "run.yaml", CLEAR, CLEAR.replace("to: CREATED", "to: RUNNING"))
+    found = diff(before, after)
+    looser, tighter = found.changes
+    assert (looser.path, looser.direction) == ("lifecycle.sound_run.HALTED->RUNNING", L)
+    assert (tighter.path, tighter.direction) == ("lifecycle.sound_run.HALTED->CREATED", T)
+    assert looser.witness is not None
+    assert looser.witness.path == ("CREATED -halt-> HALTED", "HALTED -clear-> RUNNING")
+    assert looser.witness.text.startswith("CREATED -halt-> HALTED -clear-> RUNNING: was refused")
+    assert found.engines["DESK"].points["transition"].verdict is X
+
+
+def test_a_condition_of_a_move_that_is_dropped_is_shown_by_both_machines() -> None:
+    before = desk_files()
+    after = edited(before, "run.yaml", ", require: reconcile.clean", "")
+    witness = only(diff(before, after)).witness
+    assert witness is not None
+    assert witness.facts["run.mode"] == "LIVE"
+    assert witness.text.startswith("CREATED -arm-> ARMED: was refused (`reconcile.clean` is ")
+
+
+def test_an_engine_that_has_come_is_looser_and_one_that_has_gone_tighter() -> None:
+    before = desk_files()
+    other = before["engine.yaml"].replace("id: DESK", "id: NEW")
+    found = diff(before, {**before, "other.yaml": other})
+    assert (only(found).path, found.verdict, found.engines["NEW"].verdict) == ("engines.NEW", L, L)
+    witness = only(found).witness
+    assert witness is not None
+    assert witness.text == "BUY 10 SPY at 400.00 USD: there was no engine NEW, now allowed"
+    assert diff({**before, "other.yaml": other}, before).verdict is T
+
+
+def test_loosenings_that_only_together_let_something_pass_are_all_told() -> None:
+    rules = "  - {id: A-1, title: a, at: order, require: order.value <= limits.one, otherwise: deny}\n"
+    rules += "  - {id: A-2, title: a, at: order, require: order.value <= limits.two, otherwise: deny}\n"
+    before = edited(desk_files(), "risk.yaml", "rules:\n", "rules:\n" + rules)
+    before = edited(before, "risk.yaml", "limits:\n", "limits:\n  one: 3_000 USD\n  two: 3_000 USD\n")
+    one = edited(before, "risk.yaml", "one: 3_", "one: 4_")
+    assert diff(before, one).verdict is E
+    both = diff(before, edited(one, "risk.yaml", "two: 3_", "two: 4_"))
+    assert [(each.path, each.direction) for each in both.changes] == [("limits.one", L), ("limits.two", L)]
+    assert all(each.witness is not None for each in both.changes)
+
+
+def test_what_does_not_compile_is_refused_and_never_equal() -> None:
+    before = desk_files()
+    after = edited(before, "risk.yaml", "require: not run.killed", "require: not run.kiled")
+    with pytest.raises(PolicyError) as refused:
+        diff(before, after)
+    assert [each.code for each in refused.value.diagnostics] == ["MQK-1302"]
+
+
+def test_a_rule_that_counts_later_or_is_let_go_sooner_is_told_by_how_long_it_holds() -> None:
+    before = edited(desk_files(), "risk.yaml", LOSS, LOSS + "\n    latch: {until: released, by: risk_officer}")
+    after = edited(before, "risk.yaml", "{until: released, by: risk_officer}", "{until: session_end}")
+    witness = only(diff(before, after)).witness
+    assert witness is not None
+    assert "was halted until released, by risk_officer by LOSS-01" in witness.text
+    assert witness.text.endswith("now halted until the session ends")
+
+
+def test_a_warning_that_is_dropped_is_a_change_and_stops_nothing() -> None:
+    before = edited(desk_files(), "risk.yaml", POSITION, POSITION + "\n    enforce: warn")
+    after = edited(before, "risk.yaml", "enforce: warn", "enforce: shadow")
+    found = diff(before, after)
+    assert (only(found).direction, found.verdict) == (L, L)
+    assert found.engines["DESK"].points["order"].verdict is E
+
+
+def test_what_is_not_decided_counts_as_loosening() -> None:
+    before = desk_files()
+    after = edited(before, "risk.yaml", "max_position: 20%", "max_position: 10%")
+    found = compare(loaded(before), loaded(after), as_of=DAY, budget=1)
+    assert (only(found).direction, found.verdict, found.verdict.loosens) == (
+        Direction.UNDECIDED,
+        Direction.UNDECIDED,
+        True,
+    )
+    assert only(found).witness is None
+    assert "solver gave up" in only(found).why
