@@ -15,13 +15,14 @@ import typer
 
 from mqk.analysis.assess import Evidence, assess, to_json
 from mqk.cli import assess_pages
+from mqk.cli.assess_control import with_log
 from mqk.cli.assess_evidence import Between, read_database, read_records
 from mqk.cli.assess_review import review_day, review_since
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption
 from mqk.cli.output import say
-from mqk.policy import PolicyError, PolicySet, did_you_mean, load_policies
+from mqk.policy import PolicyError, PolicySet, did_you_mean, effective_bundle, load_policies
 from mqk.quantity import MICROS
 
 app = typer.Typer(add_completion=False)
@@ -94,6 +95,9 @@ def run(
         read_database(data_dir, between, evidence)
     names = _engines(loaded, engine)
     review = review_since(since, began, where, loaded, names, as_of)
+    if database:
+        bundles = {name: effective_bundle(loaded, name, as_of=as_of).sha256 for name in names}
+        review = with_log(review, data_dir, between, bundles, as_of)
     made = assess(loaded, names, as_of=as_of, evidence=evidence, review=review, since=since)
     document = to_json(made)
     text = {

@@ -162,6 +162,39 @@ def test_what_changed_since_the_last_review_is_compared(mqk: Mqk, tmp_path: Path
     assert "no git revision `HAED`" in mqk("assess", policies, "--since", "HAED").err
 
 
+def test_the_log_of_policies_says_who_agreed_and_whether_what_is_assessed_is_active(
+    mqk: Mqk, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MQK_DATABASE_URL", database_url)
+    policies = desk(tmp_path)
+
+    def assessed() -> Any:
+        return json.loads(mqk("assess", policies, "--database", "--format", "json").out)
+
+    assert "no policy was ever activated" in " ".join(assessed()["unseen"])
+    assert mqk("policy", "propose", policies, "--reason", "the first", "--as", "ana").code == 0
+    for name in ("bo", "cy"):
+        assert mqk("policy", "approve", 1, "--as", name, "--yes").code == 0
+    assert mqk("policy", "activate", 1, "--as", "ana").code == 0
+    made = assessed()
+    (entry,) = made["changes"]["log"]
+    told = {key: entry[key] for key in ("what", "engine", "revision", "proposed_by", "approved_by", "why")}
+    assert told == {
+        "what": "activated",
+        "engine": "DESK",
+        "revision": 1,
+        "proposed_by": "ana",
+        "approved_by": ["bo", "cy"],
+        "why": "the first",
+    }
+    assert [each for each in made["gaps"] if each["kind"] == "not active"] == []
+    change(policies, "engine", "max_position: 15%", "max_position: 16%")
+    (gap,) = [each for each in assessed()["gaps"] if each["kind"] == "not active"]
+    assert (gap["weight"], gap["engines"]) == ("gap", ["DESK"])
+    for format_ in ("markdown", "html"):
+        assert "bo, cy" in mqk("assess", policies, "--database", "--format", format_).out
+
+
 def test_a_gap_ends_in_a_finding_when_asked(mqk: Mqk, tmp_path: Path) -> None:
     policies = desk(tmp_path, cases=None)
     assert mqk("assess", policies).code == 0

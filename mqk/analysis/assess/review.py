@@ -24,13 +24,15 @@ class Review:
     """Changes since the last review.
 
     `since` is what they were counted from (None: nobody asked), `difference` the comparison as `mqk policy diff` has
-    it in JSON, `log` the versions that were approved or activated, and `unseen` why either could not be told.
+    it in JSON, `log` the versions that were approved or activated, `unseen` why either could not be told, and
+    `not_active` the engines for which change control has other policies active than those assessed.
     """
 
     since: str | None = None
     difference: Mapping[str, Any] | None = None
     log: tuple[Mapping[str, Any], ...] | None = None
     unseen: tuple[str, ...] = ()
+    not_active: tuple[str, ...] = ()
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -43,4 +45,8 @@ class Review:
         if said is not None:
             help_ = "see that each loosening was approved by those who may"
             found.append(Gap(Weight.LOOK, "loosened", "changes", (), f"{said} {self.since}", help_))
+        if self.not_active:
+            message = "change control has other policies active than those assessed"
+            help_ = "assess what is active (`mqk policy log`), or propose and activate these"
+            found.append(Gap(Weight.GAP, "not active", "changes", self.not_active, message, help_))
         return tuple(found)
