@@ -75,7 +75,10 @@ def _read_audit(path: Path, between: Between, evidence: Evidence) -> None:
                 bundle = data["bundle"]
             made = data if "findings" in data else data.get("decision")
             engine = made["engine"] if made else whose
-            if engine is None or not between.has(at):
+            if engine is None:
+                continue
+            if not between.has(at):
+                evidence.outside += made is not None or record["kind"] == "submit"
                 continue
             key = (engine, made["bundle"] if made else bundle)
             counter = counters.setdefault(key, Counter(name, "backtest", *key))
@@ -109,7 +112,9 @@ def _read_parquet(path: Path, between: Between, evidence: Evidence) -> None:
             for batch in file.iter_batches(columns=wanted):
                 micros = batch.column("at").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
                 for row, at in zip(batch.drop_columns(["at"]).to_pylist(), micros, strict=True):
-                    if between.has(at):
+                    if not between.has(at):
+                        evidence.outside += 1
+                    else:
                         key = (row["engine"], row["bundle"])
                         counter = counters.setdefault(key, Counter(name, "decisions", *key, deciding_only=True))
                         counter.add(evidence, at, row["point"], row["decision_id"], _deciding(row))
@@ -130,6 +135,7 @@ def read_database(data_dir: Path, between: Between, evidence: Evidence) -> None:
     from mqk.store import evidence as kept  # noqa: PLC0415
 
     with reading(data_dir) as connection:
+        evidence.outside += kept.outside(connection, between.start, between.end)
         for run in kept.decided(connection, between.start, between.end):
             evidence.sources.append(
                 Source(

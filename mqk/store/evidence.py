@@ -27,6 +27,7 @@ WHERE d.at >= :start AND d.at < :end
 GROUP BY r.run_id, r.engine_id, r.mode, d.bundle_sha256
 ORDER BY min(d.at), r.run_id, d.bundle_sha256
 """).columns(decisions=BigInteger, points=ARRAY(Text), first=EpochMicros, last=EpochMicros)
+_OUTSIDE = text("SELECT count(*) FROM decisions WHERE at < :start OR at >= :end")
 _RULES = text("""
 SELECT r.engine_id, finding ->> 'rule' AS rule, r.run_id, count(*) AS fired,
        count(*) FILTER (WHERE finding ->> 'result' = 'ERROR') AS errors,
@@ -76,6 +77,11 @@ def decided(conn: Connection, start: int | None, end: int) -> list[RunDecisions]
 def fired(conn: Connection, start: int | None, end: int) -> list[RuleFired]:
     """What every rule did in every run between the same instants."""
     return [RuleFired(**row._mapping) for row in conn.execute(_RULES, _between(start, end))]
+
+
+def outside(conn: Connection, start: int | None, end: int) -> int:
+    """How many decisions lie outside of them."""
+    return int(conn.scalar(_OUTSIDE, _between(start, end)) or 0)
 
 
 def _between(start: int | None, end: int) -> dict[str, object]:

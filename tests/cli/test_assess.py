@@ -128,6 +128,7 @@ def test_recorded_decisions_count_between_the_last_review_and_the_day(mqk: Mqk, 
         f"d{20_605 * day}",
     )
     assert any("only the rules that decided" in said for said in made["unseen"])
+    assert "2 recorded decisions: they lie outside of the time assessed" in made["unseen"]
 
 
 def test_a_record_that_was_changed_is_left_out_and_told(mqk: Mqk, tmp_path: Path, backtest: Path) -> None:

@@ -31,5 +31,6 @@ def test_only_what_lies_between_the_instants_counts(world: World) -> None:
     (run,) = evidence.decided(world.conn, T0, T0 + SECOND)
     assert (run.run_id, run.engine_id, run.mode, run.decisions) == (world.run_id, "MAIN", "PAPER", 1)
     assert (run.points, run.first, run.last, run.bundle) == (("account",), T0, T0, world.bundle_sha256)
+    assert evidence.outside(world.conn, T0, T0 + SECOND) == 2
     (all_of_it,) = evidence.decided(world.conn, None, T0 + 2 * SECOND)
     assert (all_of_it.decisions, all_of_it.points) == (3, ("account", "order"))

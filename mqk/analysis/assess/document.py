@@ -188,6 +188,12 @@ def _unseen(made: Assessment) -> list[str]:
     said = [*made.review.unseen, *made.evidence.unread]
     if not made.evidence.decisions:
         said.append("whether any control ever fired: no recorded decision was given")
+    if made.evidence.outside:
+        said.append(f"{made.evidence.outside:,} recorded decisions: they lie outside of the time assessed")
+    if made.evidence.sources:
+        said.append(
+            "when a control fired by anybody's watch: instants are the market's, and of a replay those replayed"
+        )
     stale = [each for each in made.evidence.sources if not _source(each, made)["current"]]
     if stale:
         decisions = sum(each.decisions for each in stale)

@@ -54,11 +54,15 @@ class Source:
 
 @dataclass(slots=True)
 class Evidence:
-    """Everything that recorded decisions tell. `unread` says in words what could not be read, and why."""
+    """Everything that recorded decisions tell. `unread` says in words what could not be read, and why.
+
+    `outside` are those that do not lie in the time assessed, and were not counted.
+    """
 
     sources: list[Source] = field(default_factory=list)
     firings: dict[tuple[str, str], Firing] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    outside: int = 0
 
     def fired(self, engine: str, rule: str, firing: Firing) -> None:
         """Count what one rule did."""
