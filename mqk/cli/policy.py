@@ -25,6 +25,7 @@ from mqk.cli import (
     policy_review,
     policy_test,
     policy_textconv,
+    policy_whatif,
 )
 from mqk.cli.bound import bind, load, policies_at
 from mqk.cli.facts import read_document
@@ -51,6 +52,7 @@ app.command("keygen")(policy_bundle.keygen)
 app.command("impact")(policy_impact.run)
 app.command("coverage")(policy_coverage.run)
 app.command("mutate")(policy_mutate.run)
+app.command("whatif")(policy_whatif.run)
 app.command("propose")(policy_control.propose)
 app.command("approve")(policy_control.approve)
 app.command("reject")(policy_control.reject)

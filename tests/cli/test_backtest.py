@@ -86,6 +86,8 @@ def test_why_finds_a_refusal_by_rule_and_by_line(mqk: Mqk, tmp_path: Path, bars:
     assert recorded.items() <= by_rule["findings"][0].items()
     text = mqk("why", "CAP-01", "--run-dir", "out").out
     assert by_rule["findings"][0]["message"] in text
+    (size,) = [each for each in by_rule["distance"]["rules"][0]["flips"] if each["quantity"] == "order.qty"]
+    assert f"shares too many: passes at {size['passes']} shares" in text
     assert "set in policies/profiles/tier_a_consistent.yaml:10 by risk:tier_a_consistent" in text
 
 
@@ -96,7 +98,23 @@ def test_why_names_no_line_of_policies_that_are_not_those_of_the_decision(mqk: M
     assert ended.code == 0
     assert "must be at most" in ended.out
     assert "set in" not in ended.out
+    assert "what would change it" not in ended.out
     assert "--policies" in ended.err
+
+
+@pytest.mark.usefixtures("tight")
+def test_whatif_replays_a_recorded_decision_and_its_whole_history_with_another_limit(mqk: Mqk, bars: Path) -> None:
+    denied = backtest(mqk, "--bars", bars).json["denied"]
+    command = ("policy", "whatif", "--decision", "CAP-01", "--run-dir", "out", "--decisions", "out", "--format", "json")
+    ended = mqk(*command, "--set", "limits.max_position=100%")
+    assert (ended.code, ended.err) == (0, "")
+    before, after, history = (ended.json[each] for each in ("before", "after", "history"))
+    assert (before["outcome"], after["outcome"]) == ("deny", "allow")
+    assert before["distance"]["rules"][0]["rule"] == "CAP-01"
+    assert (ended.json["verdict"], list(ended.json["engines"])) == ("LOOSER", ["MAIN"])
+    (change,) = ended.json["changes"]
+    assert (change["path"], change["before"], change["after"]) == ("limits.max_position", "12%", "100%")
+    assert sum(flip["decisions"] for flip in history["flips"]) == denied
 
 
 @pytest.mark.usefixtures("tight")

@@ -7,9 +7,9 @@ What does not live here: which mutants there are (mutants.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mqk.analysis.names import rests_on, texts_of
+from mqk.analysis.names import rests_on, texts_of, with_rules
 from mqk.analysis.testing.equivalence import equivalent
 from mqk.analysis.testing.mutants import Mutant, mutants
 from mqk.analysis.testing.running import Answer, Verdict, differences, recombined
@@ -165,19 +165,7 @@ class Judge:
 
     def _compile(self, mutant: Mutant, concerned: Sequence[RuleSource]) -> GuardSet:
         """Guards of the rules concerned alone, with the limits they read: nothing else can have changed."""
-        whole = mutant.of(self._bundle)
-        names = {rule.id for rule in concerned}
-        rules = tuple(rule for rule in whole.rules if rule.id in names)
-        read = rests_on(whole, [text for rule in rules for text in texts_of(rule)])
-        parts = replace(
-            whole,
-            rules=rules,
-            limits={name: limit for name, limit in whole.limits.items() if f"limits.{name}" in read},
-            lets={name: let for name, let in whole.lets.items() if name in read},
-            tables={name: table for name, table in whole.tables.items() if f"tables.{name}" in read},
-            lifecycles={},
-        )
-        return compile_bundle(parts)
+        return compile_bundle(with_rules(mutant.of(self._bundle), {rule.id for rule in concerned}))
 
 
 def _fails(known: Known, names: frozenset[str], guards: GuardSet) -> bool:
