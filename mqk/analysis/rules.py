@@ -24,7 +24,6 @@ from mqk.dsl import (
 from mqk.dsl import types as t
 from mqk.guards.compile import EVERYWHERE
 from mqk.guards.environment import PolicyEnvironment
-from mqk.guards.expiry import while_it_holds
 from mqk.guards.explain import explain
 from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.lookup import ViewLookup
@@ -109,14 +108,11 @@ def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:
     """A rule checked in an environment; None when it does not check there, which the compiler of guards reports."""
     require = condition(source.require.text, environment)
     when = condition(source.when.text, environment) if source.when is not None else None
-    point = environment.point
-    waived = [
-        while_it_holds(each, scope, point, environment)
-        for each in source.waivers
-        if (scope := EVERYWHERE if each.scope is None else condition(each.scope.text, environment)) is not None
-    ]
-    if require is None or (source.when is not None and when is None) or len(waived) < len(source.waivers):
+    scopes = [EVERYWHERE if each.scope is None else condition(each.scope.text, environment) for each in source.waivers]
+    waived = [each for each in scopes if each is not None]
+    if require is None or (source.when is not None and when is None) or len(waived) < len(scopes):
         return None
+    point = environment.point
     gated = point is Point.ORDER and not source.exits_included
     return Judged(
         id=source.id,

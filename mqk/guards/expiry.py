@@ -5,7 +5,9 @@ engine is bound (mqk.policy).
 
 A waiver counts before its end alone, so that its rule is back by itself. What a layer loosened is limits and rules,
 and what lies beneath them is known to whoever binds the engine again: until then no exposure is added. Both are asked
-of the moment's own clock, which in a backtest is the market's.
+of the moment's own clock, which in a backtest is the market's. Without a clock a waiver does not count.
+
+What is proven of a policy (mqk.analysis) is proven of its waivers as if they held: that is the most they let pass.
 """
 
 from __future__ import annotations
@@ -59,5 +61,5 @@ def ended(bundle: Bundle, point: Point, environment: Environment) -> list[GuardR
 
 
 def _before(day: date, environment: Environment) -> syntax.Expr:
-    text = f"{_CLOCK} < {format_date(day)}T00:00:00Z"
+    text = f"present({_CLOCK}) and {_CLOCK} < {format_date(day)}T00:00:00Z"
     return check_expression(parse_expression(text), environment, t.BOOL).expr
