@@ -55,7 +55,7 @@ def _changes(found: PolicyDiff) -> Iterator[str]:
     for change in moved[:_MOST_CHANGES]:
         cells = (
             f"{_SIGNS[change.direction]} {change.direction}",
-            f"`{_line(change.path)}`" + (f"<br>{_line(change.why)}" if change.why else ""),
+            _code(change.path) + (f"<br>{_line(change.why)}" if change.why else ""),
             _value(change.before),
             _value(change.after),
             ", ".join(change.engines),
@@ -69,7 +69,7 @@ def _changes(found: PolicyDiff) -> Iterator[str]:
         yield ""
     if still:
         more = f" and {len(still) - _MOST_CHANGES} more" if len(still) > _MOST_CHANGES else ""
-        yield f"Changed without effect: {', '.join(f'`{_line(each.path)}`' for each in still[:_MOST_CHANGES])}{more}."
+        yield f"Changed without effect: {', '.join(_code(each.path) for each in still[:_MOST_CHANGES])}{more}."
         yield ""
     if not found.changes:
         yield "Nothing changed that means anything: names, layout, comments and order do not count."
@@ -105,7 +105,7 @@ def _shown(found: PolicyDiff) -> Iterator[str]:
 
 
 def _witness(what: str, witness: ShownWitness) -> Iterator[str]:
-    head = f"- `{_line(what)}`, {witness.engine}: "
+    head = f"- {_code(what)}, {witness.engine}: "
     if witness.before is None or witness.after is None:
         yield f"{head}{_line(witness.text)}"
         return
@@ -151,7 +151,7 @@ def _history(history: Mapping[str, Any] | None) -> Iterator[str]:
         for each in history["sample"]:
             order = " ".join(str(each[key]) for key in ("side", "qty", "symbol") if each[key] is not None)
             outcomes = f"{each['before']['outcome']} | {each['after']['outcome']}"
-            yield f"| `{_line(each['decision'])}` | {each['at']} | {order} | {outcomes} |"
+            yield f"| {_code(each['decision'])} | {each['at']} | {order} | {outcomes} |"
         yield ""
         yield "</details>"
         yield ""
@@ -175,7 +175,7 @@ def _summed(flips: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], int]:
 def _foot(found: PolicyDiff, base: str) -> Iterator[str]:
     needed = "two approvals" if found.verdict.loosens else "one approval"
     yield "<sub>Proven for all inputs; each example was judged by the real rules of both sides. Under change control it"
-    yield f"takes effect with {needed}, by others than who proposes it. Compared with `{_line(base)}`.</sub>"
+    yield f"takes effect with {needed}, by others than who proposes it. Compared with {_code(base)}.</sub>"
     yield ""
 
 
@@ -193,9 +193,14 @@ def _plain(text: str | None) -> str:
 
 
 def _value(text: str | None) -> str:
-    return "" if text is None else f"`{_line(text)}`"
+    return "" if text is None else _code(text)
+
+
+def _code(text: str) -> str:
+    """Text as code: a back-quote in it would end it."""
+    return f"`{_line(text).replace('`', chr(39))}`"
 
 
 def _line(text: str) -> str:
-    """Text on one line, which ends neither a cell of a table nor the code it stands in."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """Text on one line, which ends no cell of a table, is no HTML and calls nobody by their name."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("@", "@\u200b")

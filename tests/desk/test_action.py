@@ -71,6 +71,23 @@ def test_what_loosens_fails_where_that_is_asked_after_it_was_told(workspace: Pat
     assert (ended.failed, ended.outputs["verdict"], len(api.comments)) == ("Judge", "LOOSER", 1)
 
 
+def test_what_is_compared_with_is_fetched_where_a_checkout_is_shallow(workspace: Path, api: GitHub) -> None:
+    base = git(workspace, "rev-parse", "HEAD").strip()
+    change(workspace / "policies", "engine", "max_position: 15%", "max_position: 16%")
+    commit(workspace, "more")
+    shallow = workspace.parent / "shallow"
+    git(workspace, "clone", "-q", "--depth=1", workspace.as_uri(), str(shallow))
+    ended = reviewed(shallow, api, base)
+    assert (ended.failed, ended.outputs["verdict"]) == (None, "LOOSER"), ended.printed
+
+
+def test_recorded_decisions_are_looked_for_where_they_are_said_to_be(workspace: Path, api: GitHub) -> None:
+    base = git(workspace, "rev-parse", "HEAD").strip()
+    ended = reviewed(workspace, api, base, decisions="no such folder")
+    assert (ended.failed, api.comments) == ("Compare", [])
+    assert "no such folder" in ended.printed
+
+
 def test_without_leave_to_comment_the_summary_has_it(workspace: Path, api: GitHub) -> None:
     base = git(workspace, "rev-parse", "HEAD").strip()
     api.refuse = 403

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mqk.analysis.diff import Change, Direction, PolicyDiff
 from mqk.cli.main import main
+from mqk.cli.review_comment import comment
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "pull_request"
 
@@ -19,6 +22,19 @@ def test_both_sides_hold_together_and_pass_their_tests(side: str) -> None:
     assert main(["policy", "fmt", "--check", policies]) == 0
     assert main(["policy", "check", policies, "--as-of", "2026-06-01"]) == 0
     assert main(["policy", "test", policies]) == 0
+
+
+def test_text_of_a_pull_request_is_text_in_the_comment() -> None:
+    change = Change(
+        path="tests.caps.`a | b` <img>", kind="test", before="@everybody", after=None, direction=Direction.LOOSER,
+        why="@risk-office said so <script>",
+    )  # fmt: skip
+    written = comment(PolicyDiff(Direction.LOOSER, {}, (change,)), None, "main")
+    (row,) = [line for line in written.splitlines() if "img" in line]
+    assert row.count(" | ") == 5
+    assert "<img" not in row
+    assert "<script" not in row
+    assert not re.search(r"@\w", row)
 
 
 def test_the_comment_is_what_the_command_in_the_readme_makes(tmp_path: Path) -> None:
