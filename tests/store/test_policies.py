@@ -5,6 +5,7 @@ Contents are made up here: what a change means is weighed elsewhere.
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -19,6 +20,8 @@ from mqk.store.values import canonical_json, sha256
 from tests.store.world import T0, World, sqlstate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
 DAY = date(2024, 2, 16)  # the day of T0
@@ -277,3 +280,50 @@ def test_what_cannot_be_told_apart_is_no_name(written: str) -> None:
         policies.person(written)
     assert refusal.value.code == "MQK-1574"
     assert not isinstance(refusal.value, Refused)
+
+
+def test_two_activations_at_once_are_one_and_a_refusal(conn: Connection, connect: Callable[[], Connection]) -> None:
+    first, second = proposed(conn, 1), proposed(conn, 2)
+    for id_ in (first, second):
+        approve(conn, id_, "bo", "cy")
+    conn.commit()
+    other, ended = connect(), []
+
+    def too_late() -> None:
+        policies.lock(other)
+        ended.append(refused(activate, other, second))
+        other.rollback()
+
+    policies.lock(conn)
+    activate(conn, first)
+    thread = threading.Thread(target=too_late)
+    thread.start()
+    thread.join(0.3)
+    assert not ended, "it waits for what is being decided"
+    conn.commit()
+    thread.join(30)
+    assert ended == ["MQK-1578"]
+
+
+def test_a_run_that_begins_while_the_first_policy_is_activated_is_asked_as_well(
+    world: World, connect: Callable[[], Connection]
+) -> None:
+    id_ = proposed(world.conn, engines=("MAIN", "EXP"))
+    approve(world.conn, id_, "bo", "cy")
+    world.conn.commit()
+    other, ended = World(connect()), []
+
+    def begin() -> None:
+        try:
+            other.run(9, engine_id="EXP")
+        except DBAPIError as error:
+            ended.append(sqlstate(error))
+
+    activate(world.conn, id_, "MAIN", "EXP")
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join(0.3)
+    assert not ended
+    world.conn.commit()
+    thread.join(30)
+    assert ended == ["23001"]
