@@ -1,4 +1,4 @@
-"""`make fuzz`: all backends of the language on generated policies and facts, until the pairs are done."""
+"""`make fuzz`: all backends of the language on generated policies and facts, and `diff` on pairs of policies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import sys
 import time
 
-from tests.fuzz.campaign import Tally, campaign
+from tests.fuzz.campaign import Tally, campaign, pairs_campaign
+from tests.fuzz.pairs import PairTally
 
 
 def main() -> int:
@@ -17,9 +18,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the campaign's seed (default: another one each time)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--no-solver", dest="solver", action="store_false", help="leave the solver out")
+    parser.add_argument("--diff-pairs", type=int, default=10_000, help="pairs of policies to compare, at least")
+    parser.add_argument("--diff", action="store_true", help="compare pairs of policies, and nothing else")
     given = parser.parse_args()
     # The one place where chance enters: it is told, so that the campaign can be run again.
     seed = given.seed if given.seed is not None else int.from_bytes(os.urandom(4), "big")
+    failed = not given.diff and _backends(given, seed)
+    failed |= given.diff_pairs > 0 and _diffs(given, seed)
+    return 1 if failed else 0
+
+
+def _backends(given: argparse.Namespace, seed: int) -> bool:
+    """All backends on pairs of a policy and facts; whether they differ."""
     backends = "interpreter, generated Python" + (", solver" if given.solver else "")
     sys.stdout.write(f"seed {seed}: {backends}, {given.processes} processes\n")
     begun = time.monotonic()
@@ -38,7 +48,30 @@ def main() -> int:
         f"{total.passes:,} pass, {total.errors:,} errors, "
         f"{'all agree' if not total.found else 'backends differ'}\n"
     )
-    return 1 if total.found else 0
+    return bool(total.found)
+
+
+def _diffs(given: argparse.Namespace, seed: int) -> bool:
+    """Verdicts on pairs of policies, judged again at sampled moments; whether any is wrong."""
+    sys.stdout.write(f"seed {seed}: pairs of policies, {given.processes} processes\n")
+    begun = time.monotonic()
+
+    def told(tally: PairTally) -> None:
+        rate = tally.pairs / (time.monotonic() - begun)
+        sys.stderr.write(f"\r{tally.pairs:,} pairs of policies, {rate:,.1f} a second, {len(tally.found)} wrong ")
+        sys.stderr.flush()
+
+    total = pairs_campaign(given.diff_pairs, seed, given.processes, told=told)
+    sys.stderr.write("\n")
+    for wrong in total.found:
+        sys.stdout.write(f"\n{wrong}\n")
+    ending = "verdicts are wrong" if total.found else "no verdict is wrong"
+    verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(total.verdicts.items()))
+    sys.stdout.write(
+        f"{total.pairs:,} pairs of policies at {total.moments:,} moments in {time.monotonic() - begun:,.0f} s: "
+        f"{verdicts}; {total.flipped:,} seen to flip, {ending}\n"
+    )
+    return bool(total.found)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A campaign: so many pairs of a policy and facts from one seed, judged by every backend, in several processes.
+"""Campaigns from one seed, in several processes: policies and facts for every backend, and pairs of policies compared.
 
 What lives here: counting and splitting. A part's conditions follow from the seed and the part's number alone, so that a
 finding can be made again without the rest.
@@ -14,11 +14,14 @@ from typing import Final
 
 from tests.fuzz.compare import Difference, checked, differences, interpreted, smallest
 from tests.fuzz.generate import Writer, moment
+from tests.fuzz.pairs import PairTally, compared
 
 # Facts for each policy: making a policy costs far more than making a moment.
 MOMENTS: Final = 25
 # Policies in a part: what one process does before it reports.
 POLICIES: Final = 400
+# Pairs of policies in a part: each takes about two tenths of a second.
+PAIRS: Final = 50
 
 
 @dataclass
@@ -68,6 +71,18 @@ def campaign(
     total = Tally()
     with ProcessPoolExecutor(processes) as pool:
         for done in as_completed([pool.submit(part, seed, number, solver=solver) for number in range(parts)]):
+            total.add(done.result())
+            told(total)
+    return total
+
+
+def pairs_campaign(
+    pairs: int, seed: int, processes: int, *, told: Callable[[PairTally], None] = lambda _: None
+) -> PairTally:
+    """Compare at least so many pairs of policies; `told` hears of the tally after each part."""
+    total = PairTally()
+    with ProcessPoolExecutor(processes) as pool:
+        for done in as_completed([pool.submit(compared, seed, number, PAIRS) for number in range(-(-pairs // PAIRS))]):
             total.add(done.result())
             told(total)
     return total
