@@ -15,14 +15,11 @@ from mqk.cli.exits import Exit
 from mqk.cli.options import AsOfOption
 from mqk.cli.output import say
 from mqk.cli.policy_diff import FailOn
-from mqk.policy import PolicyError
-from mqk.policy.render_github import workflow_command
+from mqk.policy import PolicyError, Severity, in_order, render_github
 from mqk.policy.revisions import USUAL, opened
 
 if TYPE_CHECKING:
     from datetime import date
-
-    from mqk.analysis.diff import PolicyDiff
 
 
 def run(
@@ -51,18 +48,22 @@ def run(
 ) -> None:
     """Write the comment on a change of policies: verdict, changes, orders that flip, and what history would say."""
     from mqk.analysis.diff import compare  # noqa: PLC0415 - the comparison loads what no other command needs
-    from mqk.cli import review_comment  # noqa: PLC0415
+    from mqk.cli import diff_findings, review_comment  # noqa: PLC0415
 
-    with opened(base) as old, opened(head) as new:
+    folder = Path(head) if Path(head).is_dir() else USUAL
+    with opened(base, folder=folder) as old, opened(head, folder=folder) as new:
         sides = old.load(), new.load()
         for each in sides:
             if each.errors:
                 raise PolicyError(each.errors)
         found = compare(*sides, as_of=as_of)
+        folders = old.shown(old.path), new.shown(new.path)
     history = None if decisions is None else _history(base, head, decisions, as_of)
-    text = review_comment.comment(found, history, base)
+    text = review_comment.comment(found, history, f"Compared: {base} and {head}.")
     if annotate:
-        say(*_annotations(found))
+        severity = Severity.WARNING if fail_on is None else Severity.ERROR
+        marks = in_order(diff_findings.findings(found.changes, sides[1].sources, folders, severity))
+        say(*([render_github(marks, sides[1].sources)] if marks else []))
     if comment is None:
         say(text.rstrip("\n"))
     else:
@@ -70,16 +71,6 @@ def run(
         comment.write_text(text, "utf-8")
         say(f"{found.verdict}, the comment is in {comment}")
     raise typer.Exit(Exit.FINDING if fail_on is not None and found.verdict.loosens else Exit.DONE)
-
-
-def _annotations(found: PolicyDiff) -> list[str]:
-    from mqk.cli import review_comment  # noqa: PLC0415
-
-    return [
-        workflow_command(level, change.after_at, f"{change.direction} {change.path}", text)
-        for level, change, text in review_comment.beside_lines(found)
-        if change.after_at is not None
-    ]
 
 
 def _history(base: str, head: str, decisions: Path, as_of: date | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mqk.policy.diagnostics import Diagnostic, Span
+from mqk.policy.diagnostics import Diagnostic
 from mqk.policy.secrecy import Screen
 
 
@@ -17,25 +17,21 @@ def render_github(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str])
 
 
 def _command(diagnostic: Diagnostic) -> str:
-    parts = [diagnostic.message]
-    if diagnostic.help is not None:
-        parts.append(f"help: {diagnostic.help}")
-    parts += [f"note: {text} ({where})" for text, where in diagnostic.notes]
-    parts.append(f"mqk explain {diagnostic.code}")
-    return workflow_command(diagnostic.severity.value, diagnostic.span, diagnostic.code, "\n".join(parts))
-
-
-def workflow_command(level: str, span: Span, title: str, message: str) -> str:
-    """A command that shows a message beside a place: `::warning file=…,line=…::message`."""
+    span = diagnostic.span
     properties: dict[str, str] = {}
     if str(span) != span.file:
         properties = {"file": span.file, "line": str(span.line), "endLine": str(span.end_line)}
         if span.line == span.end_line:
             # Columns of a stretch over several lines are refused; the last column is the last one meant.
             properties |= {"col": str(span.column), "endColumn": str(max(span.end_column - 1, span.column))}
-    properties["title"] = title
+    properties["title"] = diagnostic.code
+    parts = [diagnostic.message]
+    if diagnostic.help is not None:
+        parts.append(f"help: {diagnostic.help}")
+    parts += [f"note: {text} ({where})" for text, where in diagnostic.notes]
+    parts.append(f"mqk explain {diagnostic.code}")
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{level} {told}::{_data(message)}"
+    return f"::{diagnostic.severity.value} {told}::{_data(chr(10).join(parts))}"
 
 
 def _data(text: str) -> str:

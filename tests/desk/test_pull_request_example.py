@@ -11,7 +11,7 @@ import pytest
 
 from mqk.analysis.diff import Change, Direction, PolicyDiff
 from mqk.cli.main import main
-from mqk.cli.review_comment import comment
+from mqk.cli.review_comment import MARKER, comment
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "pull_request"
 
@@ -30,11 +30,10 @@ def test_text_of_a_pull_request_is_text_in_the_comment() -> None:
         why="@risk-office said so <script>",
     )  # fmt: skip
     written = comment(PolicyDiff(Direction.LOOSER, {}, (change,)), None, "main")
-    (row,) = [line for line in written.splitlines() if "img" in line]
-    assert row.count(" | ") == 5
-    assert "<img" not in row
-    assert "<script" not in row
-    assert not re.search(r"@\w", row)
+    (row,) = [line for line in written.splitlines() if line.startswith("|") and "img" in line]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 7
+    outside = re.sub(r"`[^`]*`", "", written.removeprefix(MARKER))
+    assert not re.findall(r"@\w|<(?!/?(?:sub|details|summary)>)", outside.replace("\\<", ""))
 
 
 def test_the_comment_is_what_the_command_in_the_readme_makes(tmp_path: Path) -> None:
