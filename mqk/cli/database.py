@@ -39,7 +39,13 @@ def ready_url(data_dir: Path) -> str:
 @contextmanager
 def reading(data_dir: Path) -> Iterator[Connection]:
     """A connection to the database there is, at the revision this mqk needs."""
-    url = existing_url(data_dir)
+    with reading_at(existing_url(data_dir)) as connection:
+        yield connection
+
+
+@contextmanager
+def reading_at(url: str) -> Iterator[Connection]:
+    """The same for the database at a URL."""
     require_current(url)
     engine = open_engine(url)
     try:

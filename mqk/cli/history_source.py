@@ -5,6 +5,8 @@ What lives here: arguments and compiled guards. What does not: any report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +22,8 @@ from mqk.policy import PolicyError, effective_bundle, load_policies, revisions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mqk.analysis.history.backends import Backend
+    from mqk.analysis.history.records import Part
     from mqk.policy import PolicySet
 
 
@@ -41,10 +45,10 @@ class Reckoner(StrEnum):
 
 BackendOption = Annotated[Reckoner, typer.Option("--engine", help="Who reckons over recorded decisions.")]
 ReportOption = Annotated[ReportFormat, typer.Option("--format", help="How to write it.")]
-_SOURCE = "A `decisions.parquet`, or a folder that holds some."
-DecisionsOption = Annotated[Path, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE)]
+_SOURCE = "A `decisions.parquet`, a folder that holds some, `database`, or a database's URL."
+DecisionsOption = Annotated[str, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE)]
 MaybeDecisionsOption = Annotated[
-    Path | None, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE, show_default="the tests of the policies")
+    str | None, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE, show_default="the tests of the policies")
 ]
 
 
@@ -75,3 +79,16 @@ def report(sections: Sequence[Section], title: str, format_: ReportFormat) -> No
             say(html_page(title, sections).rstrip("\n"))
         case _:
             say(*text_lines(sections))
+
+
+@contextmanager
+def history(decisions: str, data_dir: Path, engine: Reckoner) -> Iterator[tuple[Backend, tuple[Part, ...]]]:
+    """Recorded decisions, and who reckons over them."""
+    from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
+    from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
+    from mqk.cli.exporting import source  # noqa: PLC0415
+
+    with source(decisions, data_dir) as where:
+        parts = read_parts(where)
+        with opened(Engine(engine.value)) as backend:
+            yield backend, parts

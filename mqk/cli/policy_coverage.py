@@ -24,9 +24,10 @@ from mqk.cli.history_source import (
     ReportFormat,
     ReportOption,
     guards_at,
+    history,
     report,
 )
-from mqk.cli.options import Format, day, today
+from mqk.cli.options import DATA_DIR, DataDirOption, Format, day, today
 from mqk.cli.output import print_json
 from mqk.cli.sections import Section
 from mqk.dsl.types import Kind
@@ -51,6 +52,7 @@ def run(
     *,
     decisions: MaybeDecisionsOption = None,
     engine: BackendOption = Reckoner.DUCKDB,
+    data_dir: DataDirOption = DATA_DIR,
     as_of: Annotated[
         date | None,
         typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="today"),
@@ -61,14 +63,11 @@ def run(
     if decisions is None:
         policy_test.run(paths, coverage=True, as_of=as_of, format_=of_tests(format_))
         return
-    from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
     from mqk.analysis.history.headroom import measure_headroom  # noqa: PLC0415 - loads Ibis
-    from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
     from mqk.analysis.history.usage import measure_usage  # noqa: PLC0415 - loads Ibis
 
-    parts = read_parts(decisions)
     guards = guards_at(paths or [policies_at(None)], as_of or today())
-    with opened(Engine(engine.value)) as backend:
+    with history(decisions, data_dir, engine) as (backend, parts):
         used = [each for each in measure_usage(backend, parts, guards) if each.decisions]
         headroom = [each for each in measure_headroom(backend, parts, guards) if each.decisions]
     if format_ is ReportFormat.JSON:

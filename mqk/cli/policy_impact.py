@@ -19,9 +19,10 @@ from mqk.cli.history_source import (
     ReportFormat,
     ReportOption,
     guards_of,
+    history,
     report,
 )
-from mqk.cli.options import AsOfOption
+from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption
 from mqk.cli.output import print_json
 from mqk.cli.sections import Section
 from mqk.quantity import format_money
@@ -38,19 +39,17 @@ def run(
     head: Annotated[str, typer.Argument(metavar="HEAD", help="The policies after it.")],
     *,
     decisions: DecisionsOption,
+    data_dir: DataDirOption = DATA_DIR,
     as_of: AsOfOption = None,
     engine: BackendOption = Reckoner.DUCKDB,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="How many decisions to show.")] = 10,
     format_: ReportOption = ReportFormat.TEXT,
 ) -> None:
     """Judge recorded decisions again under two sets of policies, and list what comes out otherwise."""
-    from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
     from mqk.analysis.history.impact import measure_impact  # noqa: PLC0415 - loads Ibis
-    from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
 
-    parts = read_parts(decisions)
     before, after = guards_of(base, as_of), guards_of(head, as_of)
-    with opened(Engine(engine.value)) as backend:
+    with history(decisions, data_dir, engine) as (backend, parts):
         found = measure_impact(backend, parts, before, after, limit=limit)
     title = f"impact of {base} → {head}"
     if format_ is ReportFormat.JSON:

@@ -23,9 +23,10 @@ from mqk.cli.history_source import (
     ReportFormat,
     ReportOption,
     compiled,
+    history,
     report,
 )
-from mqk.cli.options import day, today
+from mqk.cli.options import DATA_DIR, DataDirOption, day, today
 from mqk.cli.output import print_json
 from mqk.cli.policy_coverage import of_tests
 from mqk.cli.sections import Section
@@ -47,6 +48,7 @@ def run(
     *,
     decisions: MaybeDecisionsOption = None,
     engine: BackendOption = Reckoner.DUCKDB,
+    data_dir: DataDirOption = DATA_DIR,
     as_of: Annotated[
         date | None,
         typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="today"),
@@ -57,15 +59,12 @@ def run(
     if decisions is None:
         policy_test.run(paths, mutate=True, as_of=as_of, format_=of_tests(format_))
         return
-    from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
     from mqk.analysis.history.judging import engines_in  # noqa: PLC0415 - loads Ibis
     from mqk.analysis.history.mutation import measure_mutants  # noqa: PLC0415 - loads Ibis
-    from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
 
-    parts = read_parts(decisions)
     policies = load_policies(paths or [policies_at(None)])
     guards = compiled(policies, as_of or today())
-    with opened(Engine(engine.value)) as backend:
+    with history(decisions, data_dir, engine) as (backend, parts):
         recorded = engines_in(backend, parts)
         found = [measure_mutants(backend, parts, name, set_) for name, set_ in guards.items() if name in recorded]
     bench = Bench(policies, as_of)

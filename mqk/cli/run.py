@@ -99,6 +99,24 @@ def paper(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, made if there is none.")],
+    *,
+    run_id: Annotated[
+        UUID | None, typer.Option("--run-id", metavar="ID", parser=UUID, help="One run.", show_default="all runs")
+    ] = None,
+    data_dir: DataDirOption = DATA_DIR,
+) -> None:
+    """Write the decisions of paper runs as Parquet files, one for each bundle, as backtests leave them."""
+    from mqk.cli.exporting import export as exported  # noqa: PLC0415 - loads Arrow
+
+    with reading(data_dir) as connection:
+        out.mkdir(parents=True, exist_ok=True)
+        written = exported(connection, out, run_id)
+    say(*(f"{path}: {count:,} decisions" for path, count in written.items()))
+
+
+@app.command()
 def status(
     run_id: Annotated[
         UUID | None, typer.Argument(metavar="[RUN_ID]", parser=UUID, help="The run.", show_default="the newest runs")

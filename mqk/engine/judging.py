@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mqk.dsl.missing import MISSING
 from mqk.engine.effects import Decided, Effect, LatchLifted, LatchSet, PostureChanged
 from mqk.engine.figures import traded_since_bar
+from mqk.engine.recording import decided
 from mqk.guards import Decision, Guard, Latch, LatchBook
 from mqk.guards.points import POSTURE_OF, Point
 
@@ -48,10 +49,7 @@ def judge_bar(state: EngineState, event: BarArrived, line: Line | None) -> int:
 def bar_decision(state: EngineState) -> Decision:
     """The full decision on the bar that `judge_bar` has just shown."""
     views = {"bar": state.bar, "run": state.run, "clock": state.clock}
-    decision = state.guards.bar.decide(views)
-    if state.recording is not None:
-        state.recording.news(state, decision, views, state.bar.symbol)
-    return decision
+    return decided(state, state.guards.bar, views, state.bar.symbol)
 
 
 def hold_bar(state: EngineState, symbol: str, mask: int, effects: list[Effect]) -> None:
@@ -89,10 +87,7 @@ def judge_feeds(state: EngineState, late: tuple[tuple[str, int], ...], effects: 
         mask = guard.judge(view, state.run, state.clock)
         if mask & ~state.feed_mask & ~combined:
             views = {"feed": view, "run": state.run, "clock": state.clock}
-            decision = guard.decide(views)
-            if state.recording is not None:
-                state.recording.news(state, decision, views, symbol)
-            effects.append(Decided(decision, state.now))
+            effects.append(Decided(decided(state, guard, views, symbol), state.now))
         combined |= mask
     state.feed_mask = combined
     if combined or not state.latches.quiet:
@@ -110,10 +105,7 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
     if mask == state.account_mask and state.account_settled:
         return
     if mask & ~state.account_mask:
-        decision = account_decision(state)
-        if state.recording is not None:
-            state.recording.news(state, decision, state.shown(Point.ACCOUNT, state.windows.view), None)
-        effects.append(Decided(decision, state.now))
+        effects.append(Decided(account_decision(state), state.now))
     state.account_mask = mask
     guard = state.guards.account
     hold(state, guard, mask, effects)
@@ -125,7 +117,7 @@ def judge_account(state: EngineState, effects: list[Effect]) -> None:
 
 def account_decision(state: EngineState) -> Decision:
     """The full decision on the account as it stands."""
-    return state.guards.account.decide(state.shown(Point.ACCOUNT, state.windows.view))
+    return decided(state, state.guards.account, state.shown(Point.ACCOUNT, state.windows.view))
 
 
 def hold(state: EngineState, guard: Guard, mask: int, effects: list[Effect]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mqk.dsl.missing import MISSING
 from mqk.engine.effects import Cancel, Effect, Refused, Submit
 from mqk.engine.errors import EngineError
+from mqk.engine.recording import explained
 from mqk.guards import Decision, Enforcement, Finding, Point, Result
 from mqk.guards.points import ALLOW
 from mqk.orders import (
@@ -275,4 +276,5 @@ def _judge(state: EngineState, windows: Windows) -> int:
 
 
 def _decide(state: EngineState, windows: Windows) -> Decision:
-    return state.guards.order.decide(state.shown(Point.ORDER, windows))
+    views = state.shown(Point.ORDER, windows)
+    return explained(state, state.guards.order.decide(views), views)

@@ -6,6 +6,7 @@ Recording decides nothing: an engine that records does what it would do without.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mqk.dsl.windows import window_attribute
@@ -14,19 +15,38 @@ from mqk.guards.guard import bits
 from mqk.guards.points import ALLOW, Point, Result, most_severe
 from mqk.guards.record import order_head, other_head, plan
 from mqk.guards.record_table import RecordTable
+from mqk.guards.whole import written_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mqk.engine.figures import Figure
     from mqk.engine.state import EngineState
-    from mqk.guards import Decision, GuardSet
+    from mqk.guards import Decision, Guard, GuardSet
     from mqk.guards.views import Windows
 
 # What is said where no rule says it: nothing is ordered at a price that nobody knows.
 NO_MARKET: Final = ("market",)
 _ORDER_ALONE: Final = frozenset({order, position, market})
 _ELSEWHERE: Final[tuple[Figure, ...]] = tuple(figure for figure in FIGURES if figure not in _ORDER_ALONE)
+
+
+def decided(state: EngineState, guard: Guard, views: Mapping[str, object], symbol: str | None = None) -> Decision:
+    """The full decision of a guard of bars, feeds or the account, kept with its moment where somebody wants it."""
+    decision = guard.decide(views)
+    if state.explain or state.recording is not None:
+        for figure in _ELSEWHERE:
+            figure(state)
+    if state.recording is not None:
+        state.recording.news(state, decision, views, symbol)
+    return explained(state, decision, views)
+
+
+def explained(state: EngineState, decision: Decision, views: Mapping[str, object]) -> Decision:
+    """The decision with the whole moment, where the engine explains everything."""
+    if not state.explain:
+        return decision
+    return replace(decision, moment=written_moment(decision.point, views, state.guards.windows))
 
 
 class Recording:
@@ -58,8 +78,6 @@ class Recording:
 
     def news(self, state: EngineState, decision: Decision, views: Mapping[str, object], symbol: str | None) -> None:
         """Keep a decision about a bar, a feed or the account."""
-        for figure in _ELSEWHERE:
-            figure(state)
         head = other_head(decision, self._name(), self._run_id, state.run.mode, state.now, symbol)
         self.table.add(decision.point, head, plan(decision.point).take(views))
 

@@ -212,7 +212,7 @@ class EngineState:
         self.order_figures, self.account_figures = figures(read[Point.ORDER]), figures(read[Point.ACCOUNT])
         self.bar_figures, self.feed_figures = figures(read[Point.BAR]), figures(read[Point.FEED])
         self.remembers_orders = "order.same_age" in read[Point.ORDER]
-        if self.recording is not None:
+        if self.keeps_moments:
             # Rules that are still to be written may read any of it.
             self.order_figures, self.remembers_orders = tuple(FIGURES), True
         self.reads = frozenset().union(*read.values())
@@ -291,9 +291,14 @@ class EngineState:
         self.windows.enter(self.plan)
 
     @property
+    def keeps_moments(self) -> bool:
+        """Whether decisions are kept with everything that was known."""
+        return self.explain or self.recording is not None
+
+    @property
     def needs_plans(self) -> bool:
         """Whether any rule reads what only a session's plan can tell, or it is kept for rules that will."""
-        return self.recording is not None or bool(self.reads & PLANNED) or self.windows.needs_sessions
+        return self.keeps_moments or bool(self.reads & PLANNED) or self.windows.needs_sessions
 
     def plan_session(self, plan: SessionPlan) -> None:
         """Take in the calendar's word on a session; it counts once the session is entered."""

@@ -68,7 +68,8 @@ class Decision:
     """The outcome at a guard point, and every finding behind it that is not a pass, by rule.
 
     `facts` holds what was observed, in written form; with the bundle it reproduces the decision. `waivers` are those
-    without which it would have been another: a rule that they set aside would not have passed.
+    without which it would have been another: a rule that they set aside would not have passed. `moment` is everything
+    else that was known, in written form, where somebody asked for it: other rules can judge it again.
     """
 
     point: Point
@@ -78,6 +79,7 @@ class Decision:
     bundle: str
     facts: tuple[tuple[str, str], ...] = ()
     waivers: tuple[str, ...] = ()
+    moment: tuple[tuple[str, str], ...] = ()
 
     @property
     def allowed(self) -> bool:

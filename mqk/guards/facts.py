@@ -49,8 +49,15 @@ def read_facts(document: Mapping[str, object], guards: GuardSet, point: Point, *
     `lenient` skips facts of other points, as in an engine's baseline. Raises FactsError for unknown names and for
     derived facts, which are computed and never given.
     """
+    return read_moment(document, frozenset(spec.slot for spec in guards.windows), point, lenient=lenient)
+
+
+def read_moment(
+    document: Mapping[str, object], known: frozenset[str], point: Point, *, lenient: bool = False
+) -> Moment:
+    """The same where only these windows are known, by slot."""
     views = {name: view() for name, view in VIEWS[point].items()}
-    slots = {spec.slot for spec in guards.windows} if "windows" in views else set()
+    slots = set(known) if "windows" in views else set()
     problems: dict[str, str] = {}
     unusable: list[str] = []
     given_slots: set[str] = set()

@@ -9,7 +9,7 @@ that were given and could not be used. A window without a column was not counted
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -26,8 +26,8 @@ _GROUP: Final = 100_000
 _WORDS: Final = frozenset({Kind.SYMBOL, Kind.ENUM, Kind.TEXT})
 
 
-def arrow_schema(windows: Iterable[str] = ()) -> Any:
-    """The schema of a table of decisions whose run counted these windows (by attribute)."""
+def arrow_schema(windows: Iterable[str] = (), lacking: Collection[str] = ()) -> Any:
+    """The schema of a table of decisions whose run counted these windows (by attribute) and was not told some facts."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
 
     text, whole = pa.string(), pa.int64()
@@ -39,7 +39,8 @@ def arrow_schema(windows: Iterable[str] = ()) -> Any:
         layout = plan(point)
         for subject in layout.subjects:
             for ref in subject.facts:
-                columns |= {f"{FACTS}{name}": kind for name, kind in _columns(ref.name, ref.type).items()}
+                if ref.name not in lacking:
+                    columns |= {f"{FACTS}{name}": kind for name, kind in _columns(ref.name, ref.type).items()}
         for group in layout.groups:
             struct = pa.struct([(name, _arrow_type(group.ref.fields[name].type)) for name in group.fields])
             columns[f"{FACTS}{group.ref.name}"] = pa.list_(struct)
@@ -67,9 +68,13 @@ def _columns(name: str, kind: Type) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class RecordTable:
-    """Decisions as they come, kept as columns. `windows` are the attributes of the windows that the run counts."""
+    """Decisions as they come, kept as columns. `windows` are the attributes of the windows that the run counts.
+
+    Facts that are `lacking` have no column: nobody told the run, and nobody knows what they were.
+    """
 
     windows: tuple[str, ...]
+    lacking: frozenset[str] = frozenset()
     _waiting: dict[Point, list[tuple[Head, Shot]]] = field(default_factory=dict)
     _done: dict[Point, list[Any]] = field(default_factory=dict)
 
@@ -83,12 +88,12 @@ class RecordTable:
     def _settle(self, point: Point) -> None:
         rows = self._waiting.pop(point, [])
         if rows:
-            self._done.setdefault(point, []).append(_batch(point, rows, arrow_schema(self.windows)))
+            self._done.setdefault(point, []).append(_batch(point, rows, arrow_schema(self.windows, self.lacking)))
 
     def to_bytes(self) -> bytes:
         """The whole as a Parquet file, point by point, each in row groups of its own and in the order it came in."""
         sink = io.BytesIO()
-        write(sink, self.batches(), self.windows)
+        write(sink, self.batches(), self.windows, self.lacking)
         return sink.getvalue()
 
     def batches(self) -> list[Any]:
@@ -98,12 +103,12 @@ class RecordTable:
         return [batch for point in Point for batch in self._done.get(point, [])]
 
 
-def write(sink: Any, batches: Sequence[Any], windows: Iterable[str]) -> None:
+def write(sink: Any, batches: Sequence[Any], windows: Iterable[str], lacking: Collection[str] = ()) -> None:
     """Write batches, each of one point, to a Parquet file: nothing of the time or the place gets into it."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
     import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
 
-    schema = arrow_schema(windows)
+    schema = arrow_schema(windows, lacking)
     with pq.ParquetWriter(sink, schema, compression="zstd", store_schema=False) as writer:
         for point in Point:
             ours = [batch for batch in batches if batch.column("point")[0].as_py() == point.value]

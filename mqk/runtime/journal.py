@@ -110,7 +110,7 @@ class Journal:
             bundle_sha256=decision.bundle,
             point=decision.point.value,
             outcome=decision.outcome,
-            facts=record["facts"],
+            facts=dict(decision.moment) or record["facts"],
             findings=record["findings"],
             at=at,
         )

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from mqk.store.rows import many, one, reading
 from mqk.store.tables import Decision
-from mqk.store.values import canonical_json, instant
+from mqk.store.values import canonical_json, instant, micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy import Connection
@@ -35,6 +35,22 @@ SELECT finding ->> 'rule' AS rule, count(*) AS decisions
 FROM decisions, jsonb_array_elements(findings) AS finding
 WHERE run_id = :run_id AND outcome = :outcome AND finding ->> 'result' <> 'PASS'
 GROUP BY 1 ORDER BY 2 DESC, 1
+""")
+
+
+_OF_BUNDLE = text("""
+SELECT d.decision_id, d.run_id, r.engine_id, r.mode, d.bundle_sha256, d.point, d.outcome, d.facts, d.findings, d.at,
+       o.client_order_id
+FROM decisions d JOIN runs r ON r.run_id = d.run_id
+LEFT JOIN outbox o ON o.run_id = d.run_id AND o.decision_id = d.decision_id
+WHERE d.bundle_sha256 = :bundle AND (CAST(:run_id AS uuid) IS NULL OR d.run_id = :run_id)
+ORDER BY d.at, d.decision_id
+""")
+_NAMES = text("""
+SELECT DISTINCT d.bundle_sha256, key
+FROM decisions d, jsonb_object_keys(d.facts) AS key
+WHERE CAST(:run_id AS uuid) IS NULL OR d.run_id = :run_id
+ORDER BY 1, 2
 """)
 
 
@@ -75,6 +91,24 @@ def get(conn: Connection, decision_id: str) -> Decision | None:
 def of_run(conn: Connection, run_id: UUID, *, outcome: str | None = None, limit: int | None = None) -> list[Decision]:
     """A run's decisions in the order of their instants, those with one outcome or all, at most `limit`."""
     return many(conn, Decision, _OF_RUN, {"run_id": run_id, "outcome": outcome, "limit": limit})
+
+
+def of_bundle(conn: Connection, bundle: str, *, run_id: UUID | None = None) -> Iterator[dict[str, Any]]:
+    """All decisions made under a bundle, or those of one run, in the order of their instants, each with its order.
+
+    They are read a few at a time, whatever their number.
+    """
+    rows = conn.execution_options(yield_per=1_000).execute(_OF_BUNDLE, {"bundle": bundle, "run_id": run_id})
+    for row in rows:
+        yield {**row._mapping, "at": micros_of(row.at)}
+
+
+def names_by_bundle(conn: Connection, *, run_id: UUID | None = None) -> dict[str, set[str]]:
+    """The names of all facts that were recorded, by the bundle they were recorded under."""
+    found: dict[str, set[str]] = {}
+    for row in conn.execute(_NAMES, {"run_id": run_id}):
+        found.setdefault(row.bundle_sha256, set()).add(row.key)
+    return found
 
 
 def breaches_by_rule(conn: Connection, run_id: UUID, *, outcome: str) -> dict[str, int]:
