@@ -108,6 +108,8 @@ class _Checker:
         self._policies = policies
         self._registry = Registry.installed()
         self._compiled: set[Span] = set()
+        # Tables of compiled engines: with the limits that hold there it is known whether their rows leave gaps.
+        self._tables: set[str] = set()
         # Limits that count as set although no value of theirs can be read: that mistake has been reported.
         self._spoilt: set[str] = set(schema_set().known_limits()) if policies.errors else set()
         self._anywhere: dict[str, LimitValue] = {}
@@ -126,6 +128,8 @@ class _Checker:
         if self._as_of is not None:
             self.found += loosened_later(self._policies, name, self._as_of)
         self._compiled |= {rule.span for rule in bundle.rules}
+        self._tables |= bundle.tables.keys()
+        self._compiled |= {let.span for let in bundle.lets.values()}
         self._compiled |= {move.span for machine in bundle.lifecycles.values() for move in machine.transitions}
 
     def alone(self, document: Document) -> None:
@@ -139,13 +143,51 @@ class _Checker:
                 at = rule.scalar("at")
                 if at is not None and at.text in _POINTS:
                     self._conditions(rule, rule.scalar("id"), _environment(Point(at.text), limits, own))
-            self._add(own.diagnostics)
+            for claim in document.node.mappings("claims"):
+                at = claim.scalar("at")
+                if at is not None and at.text in _POINTS:
+                    self._conditions(claim, None, _environment(Point(at.text), limits, own), ("when",))
+            self._names(document, limits, own)
+            self._add(each for each in own.diagnostics if not self._in_a_cell_told(each.span))
         elif document.kind == "lifecycle":
             environment = _environment(Point.TRANSITION, self._anywhere, names_in(_documents(self._policies)))
             for move in document.node.mappings("transitions"):
                 self._conditions(move, move.scalar("by"), environment)
+            for invariant in document.node.mappings("invariants"):
+                self._conditions(invariant.mapping("claim"), None, environment, ("when", "without"))
         elif document.kind == "waiver":
             self._scope(document)
+
+    def _names(self, document: Document, limits: dict[str, LimitValue], own: Names) -> None:
+        """What a document defines, also where nothing uses it: each name is judged wherever it could have a meaning."""
+        entries = document.node.mapping("let").entries
+        lets = {name for name, entry in entries.items() if entry.key.span not in self._compiled}
+        ids = {id_.text for each in document.node.mappings("tables") if (id_ := each.scalar("id")) is not None}
+        tables = ids - self._tables
+        for name in list(own):
+            whose = name.split(".")[1] if name.startswith("tables.") else name
+            if (name not in lets and whose not in tables) or self._speaks_of_spoilt(document, whose):
+                continue
+            for point in Point if whose in tables else (Point.ORDER,):
+                own.lookup(name, point, lambda place: _environment(place, limits, own))
+        for point in Point if tables else ():
+            self._add(own.judged_tables(point, _environment(point, limits, own)))
+
+    def _in_a_cell_told(self, span: Span) -> bool:
+        """Whether a place lies in a cell of which it was told that it is none: what else is wrong there is the same."""
+        return any(
+            each.code == "MQK-1119"
+            and (each.span.file, each.span.line) == (span.file, span.line)
+            and each.span.column <= span.column < each.span.end_column
+            for each in self.found
+        )
+
+    def _speaks_of_spoilt(self, document: Document, name: str) -> bool:
+        """Whether a definition rests on a limit whose own fault was reported: what follows from that is no news."""
+        definition = document.node.mapping("let").scalar(name)
+        if definition is None:
+            return bool(self._policies.errors)
+        return any(f"limits.{each}" in definition.text for each in self._spoilt)
 
     def _scope(self, document: Document) -> None:
         """The scope of a waiver, also while it is not in force: on its first day it would keep the engine from binding.

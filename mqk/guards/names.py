@@ -90,7 +90,8 @@ class Names:
             return Unusable("")
         if any(isinstance(each, DerivedRef) for each in by_point):
             return Unusable(f"cannot be used at `{point}`: {found[0][0].message}")
-        fewest = min([found, *(each for each in by_point if isinstance(each, list))], key=len)
+        # Told is what is wrong where it belongs: where its facts exist, and otherwise where least is wrong.
+        fewest = min([found, *(each for each in by_point if isinstance(each, list))], key=_strangeness)
         self._broken.add(name)
         self.diagnostics += [expression_fault(fault, text) for fault, text in fewest]
         return Unusable("")
@@ -139,6 +140,11 @@ class Names:
         found = self._table(name)
         assert found is not None
         return found[0].source.span
+
+
+def _strangeness(faults: list[Fault]) -> tuple[int, int]:
+    """How much a place is not meant for a definition: names that mean nothing there, then faults of any kind."""
+    return sum(fault.code == "name" for fault, _ in faults), len(faults)
 
 
 def _constant(ref: Ref | None) -> Value | None:

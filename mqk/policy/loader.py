@@ -62,6 +62,12 @@ def _indents(source: Source, tab: Span, fault: Span) -> bool:
     return tab.line <= fault.line and not source.text[start : start + tab.column - 1].strip()
 
 
+# A `#` that something stands right behind which can only go on an expression.
+_GOES_ON = re.compile(
+    r" +(#(?:(?:and|or|of|in|then|else|within|satisfies)\b|not in\b|(?:[<>]=?|[=!]=|[+*/-]) ?[\w(])[^\r\n]*)"
+)
+
+
 def _start(event: yaml.Event) -> int:
     return event.start_mark.index if event.start_mark is not None else 0
 
@@ -117,6 +123,8 @@ class _Builder:
                 self._properties(event)
                 start, end = self._content(event), _end(event)
                 self._place(make_scalar(self.source, event.value, event.style, start, end))
+                if not event.style:
+                    self._cut(end)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 return self._open(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
@@ -128,6 +136,14 @@ class _Builder:
             case _:
                 pass
         return True
+
+    def _cut(self, end: int) -> None:
+        """Report a text that goes on behind what YAML takes for a comment: half of a rule would be gone unseen."""
+        found = _GOES_ON.match(self.source.text, end)
+        if found is not None:
+            span = self.source.span(found.start(1), found.end(1))
+            message = f"{quoted(found[1])} is a comment, and cuts off what stands before it"
+            self.found.append(error("MQK-1600", message, span, "remove the `#`, or write a space behind it"))
 
     def _document(self, event: yaml.DocumentStartEvent) -> bool:
         if event.version or event.tags:

@@ -17,7 +17,8 @@ from mqk.quantity.values import Count, Duration, Money, Price, Quantity, Rate, R
 NOUNS: Final = ("ticks", "orders", "trades", "rejects", "bars", "fills", "shares", "symbols", "positions")
 # Longer texts are refused before any conversion, so that a hostile document cannot make integers of megabytes.
 _LONGEST: Final = 64
-_NUMBER: Final = re.compile(r"(-?)(0|[1-9](?:_?[0-9])*)(?:\.([0-9]+))?")
+# Digits are grouped in threes or not at all: `2_0%` is a slip, and nobody can tell of what.
+_NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]{0,2}(?:_[0-9]{3})+|[1-9][0-9]*)(?:\.([0-9]+))?")
 # Everything that looks like an attempt at a number, and the unit after it.
 _SPLIT: Final = re.compile(r"([-+]?[$€£]?[0-9_.,]*(?:(?<=[0-9.])[eE][-+]?[0-9]+)?)( ?)(.*)", re.DOTALL)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
