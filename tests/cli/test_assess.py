@@ -156,7 +156,7 @@ def test_what_changed_since_the_last_review_is_compared(mqk: Mqk, tmp_path: Path
         assert changes["difference"]["verdict"] == "LOOSER"
         (limit,) = [each for each in changes["difference"]["changes"] if each["path"] == "limits.max_position"]
         assert (limit["before"], limit["after"], limit["direction"]) == ("15%", "16%", "LOOSER")
-        assert "let more pass than at" in report(mqk, policies, "markdown", "--since", since)
+    assert "let more pass than at HEAD" in report(mqk, policies, "markdown", "--since", "HEAD")
     unseen = json.loads(report(mqk, policies, "json", "--since", "2026-03-01"))["changes"]
     assert unseen["difference"] is None
     assert "no revision of the policies is as old" in unseen["unseen"][0]

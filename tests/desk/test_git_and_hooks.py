@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mqk.cli import starter
+from mqk.cli.main import main
 from tests.analysis.assess.desk import change
 from tests.desk.repository import WHO, environment, git, repository
 
@@ -36,12 +38,11 @@ def test_git_shows_a_value_that_changed_with_its_path_and_no_layout(desk_reposit
     assert changed[2:] == [f"-{says} {of}", f"+{says} 3 * {of}"]
 
 
-def test_a_file_that_is_no_policy_is_shown_as_it_is(desk_repository: Path) -> None:
-    broken = desk_repository / "policies" / "risk.yaml"
+def test_a_file_that_is_no_policy_is_shown_as_it_is(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    broken = tmp_path / "risk.yaml"
     broken.write_bytes(b"kind: risk\n\tid: [\n\xff\n")
-    assert "+\tid: [" in subprocess.run(
-        ["git", "-C", str(desk_repository), "diff"], capture_output=True, check=True, env=environment(desk_repository)
-    ).stdout.decode("utf-8", "replace")
+    assert main(["policy", "textconv", str(broken)]) == 0
+    assert capfdbinary.readouterr().out == broken.read_bytes()
 
 
 def pre_commit(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -64,15 +65,14 @@ def test_the_hooks_let_sound_policies_pass_and_stop_a_commit_that_spoils_them(de
     assert "did you mean `deny`" in refused.stdout + refused.stderr
 
 
-def test_the_hooks_for_other_repositories_are_whole_and_run(desk_repository: Path) -> None:
+def test_the_hooks_for_other_repositories_are_whole_and_the_same(tmp_path: Path) -> None:
     manifest = ROOT / ".pre-commit-hooks.yaml"
-    assert pre_commit(desk_repository, "validate-manifest", str(manifest)).returncode == 0
+    git(tmp_path, "init", "-q")
+    checked = pre_commit(tmp_path, "validate-manifest", str(manifest))
+    assert checked.returncode == 0, checked.stdout
     hooks = yaml.safe_load(manifest.read_text("utf-8"))
-    assert [each["id"] for each in hooks] == ["mqk-policy-fmt", "mqk-policy-check", "mqk-policy-test"]
-    # The mqk under test stands for the one that pre-commit would install.
-    local = [{**each, "language": "system"} for each in hooks if each["id"] != "mqk-policy-fmt"]
-    config = desk_repository / ".pre-commit-config.yaml"
-    config.write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": local}]}), "utf-8")
-    git(desk_repository, "add", "-A")
-    ended = pre_commit(desk_repository, "run", "--all-files")
-    assert (ended.returncode, ended.stdout.count("Passed")) == (0, 2), ended.stdout + ended.stderr
+    own = yaml.safe_load(starter.files()[Path(".pre-commit-config.yaml")])["repos"][0]["hooks"]
+    # Those that were run in the test above.
+    assert [(each["id"], f"{each['entry']} {' '.join(each['args'])}") for each in hooks] == [
+        (each["id"], each["entry"]) for each in own
+    ]
