@@ -112,6 +112,22 @@ def test_a_waiver_is_told_while_it_holds_and_once_more_when_it_ends_soon(tmp_pat
     assert (told(ended, "ending"), told(ended, "waived"), to_json(ended)["exceptions"]) == ([], [], [])
 
 
+def test_a_loosening_is_told_with_its_end_at_the_controls_that_rest_on_it(tmp_path: Path) -> None:
+    policies = desk(tmp_path)
+    leave = "loosen:\n  - {limit: max_position, why: a trial, approved_by: chief-risk-officer, until: 2026-06-02}\n"
+    change(policies, "engine", "max_position: 15%", "max_position: 25%")
+    change(policies, "engine", "baseline:", f"{leave}baseline:")
+    made = assessed(policies)
+    ((weight, about, message),) = told(made, "ending")
+    assert (weight, about) == ("look", "limits.max_position")
+    assert message.endswith("ends in 1 day, on 2026-06-02")
+    assert [(each["what"], each["of"], each["why"]) for each in to_json(made)["exceptions"]] == [
+        ("loosening", "limits.max_position", "a trial")
+    ]
+    (answer,) = made.answers
+    assert (answer.rules, answer.status.value) == (("CAP-01",), "look")
+
+
 def test_a_claim_that_does_not_hold_is_a_gap(tmp_path: Path) -> None:
     policies = desk(tmp_path, PROMISED, risk=(Path(desk(tmp_path / "a")) / "risk.yaml").read_text("utf-8") + CLAIM)
     assert told(assessed(policies), "refuted") == [("gap", "PROMISE-01", "the claim is wrong")]
