@@ -12,8 +12,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# Names of people are compared as they are written: one way of writing each, so that nobody is two.
-NAME = "~ '^[a-z0-9][a-z0-9 ._@+-]{0,63}$'"
+# Names of people: one way of writing each, and compared by their letters and digits, so that nobody is two.
+NAME = "~ '^(?=.{1,64}$)[a-z0-9]+([ ._@+-][a-z0-9]+)*$'"
 
 TABLES = f"""
 CREATE TABLE policy_revisions (
@@ -34,13 +34,14 @@ CREATE TABLE policy_proposals (
     revision  bigint NOT NULL,
     sha256    text NOT NULL,
     proposer  text NOT NULL,
+    account   text NOT NULL,
     reason    text NOT NULL,
     at        timestamptz NOT NULL,
     CONSTRAINT pk_policy_proposals PRIMARY KEY (id),
     CONSTRAINT uq_policy_proposals_id_revision UNIQUE (id, revision),
     CONSTRAINT uq_policy_proposals_id_sha256_proposer UNIQUE (id, sha256, proposer),
     CONSTRAINT ck_policy_proposals_proposer CHECK (proposer {NAME}),
-    CONSTRAINT ck_policy_proposals_reason CHECK (reason <> ''),
+    CONSTRAINT ck_policy_proposals_reason CHECK (reason <> '' AND account <> ''),
     CONSTRAINT fk_policy_proposals_revision FOREIGN KEY (revision, sha256)
         REFERENCES policy_revisions (revision, sha256)
 );
@@ -69,12 +70,16 @@ CREATE TABLE policy_verdicts (
 CREATE TABLE policy_approvals (
     proposal_id  bigint NOT NULL,
     approver     text NOT NULL,
+    letters      text NOT NULL,
     proposer     text NOT NULL,
+    account      text NOT NULL,
     sha256       text NOT NULL,
     at           timestamptz NOT NULL,
     CONSTRAINT pk_policy_approvals PRIMARY KEY (proposal_id, approver),
-    CONSTRAINT ck_policy_approvals_approver CHECK (approver {NAME}),
-    CONSTRAINT ck_policy_approvals_of_another CHECK (approver <> proposer),
+    CONSTRAINT uq_policy_approvals_proposal_id_letters UNIQUE (proposal_id, letters),
+    CONSTRAINT ck_policy_approvals_approver CHECK (approver {NAME} AND account <> ''),
+    CONSTRAINT ck_policy_approvals_letters CHECK (letters = regexp_replace(approver, '[^a-z0-9]', '', 'g')),
+    CONSTRAINT ck_policy_approvals_of_another CHECK (letters <> regexp_replace(proposer, '[^a-z0-9]', '', 'g')),
     CONSTRAINT fk_policy_approvals_proposal FOREIGN KEY (proposal_id, sha256, proposer)
         REFERENCES policy_proposals (id, sha256, proposer)
 );
@@ -122,6 +127,11 @@ BEGIN
         RAISE EXCEPTION 'a revision only grows: % is not after %', NEW.revision, newest
             USING ERRCODE = 'restrict_violation';
     END IF;
+    -- What anybody may propose must not use the numbers up.
+    IF NEW.revision > coalesce(newest, 0) + 1000 THEN
+        RAISE EXCEPTION 'revision % is more than 1000 after %', NEW.revision, coalesce(newest, 0)
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -130,7 +140,7 @@ BEGIN
     IF NOT EXISTS (
         SELECT FROM policy_revisions
         WHERE revision = NEW.revision AND payload::jsonb -> 'engines' -> NEW.engine_id IS NOT NULL
-    ) THEN
+    ) AND NOT EXISTS (SELECT FROM policy_activations WHERE engine_id = NEW.engine_id) THEN
         RAISE EXCEPTION 'revision % has no engine %', NEW.revision, NEW.engine_id USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -165,6 +175,21 @@ BEGIN
             NEW.engine_id USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
+END $$;
+
+-- Engines share capital, symbols and promises to each other, which were checked for a revision as a whole.
+CREATE FUNCTION mqk_one_revision_rules() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    revisions bigint[];
+BEGIN
+    SELECT array_agg(DISTINCT revision) INTO revisions FROM (
+        SELECT DISTINCT ON (engine_id) revision FROM policy_activations ORDER BY engine_id, seq DESC
+    ) AS active;
+    IF cardinality(revisions) > 1 THEN
+        RAISE EXCEPTION 'all engines are ruled by one revision, and these would be %', revisions
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
 END $$;
 
 -- The bundle of an engine on a day, by what is active now; NULL when nothing is, or there is none that is whole.
@@ -206,6 +231,8 @@ CREATE TRIGGER policy_activations_of_an_open_proposal BEFORE INSERT ON policy_ac
     FOR EACH ROW EXECUTE FUNCTION mqk_proposal_is_open();
 CREATE TRIGGER policy_activations_approved BEFORE INSERT ON policy_activations
     FOR EACH ROW EXECUTE FUNCTION mqk_activation_is_approved();
+CREATE CONSTRAINT TRIGGER policy_activations_of_one_revision AFTER INSERT ON policy_activations
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mqk_one_revision_rules();
 CREATE TRIGGER runs_on_the_active_policy BEFORE INSERT OR UPDATE OF fencing_epoch ON runs
     FOR EACH ROW EXECUTE FUNCTION mqk_run_on_the_active_policy();
 """

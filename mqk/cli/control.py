@@ -6,8 +6,10 @@ What lives here: from plain arguments to mqk.runtime.change_control, and the end
 
 from __future__ import annotations
 
+import os
+import pwd
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,19 +38,16 @@ from mqk.store.policies import Proposal, person
 def propose(
     where: str | None,
     reason: str,
-    engines: Sequence[str],
     name: str | None,
     keys: Path | None,
     data_dir: Path,
     format_: Format,
 ) -> None:
     """Propose policies against what is active."""
-    who = person(name or whoami())
+    who = _asker(name)
     with _writing(ready_url(data_dir)) as connection:
         packed, file = _packed(connection, where, keys)
-        made = change_control.propose(
-            connection, packed, file=file, proposer=who, reason=reason, at=_now(), engines=engines, keys=keys
-        )
+        made = change_control.propose(connection, packed, file=file, by=who, reason=reason, at=_now(), keys=keys)
         _show(connection, made, format_)
 
 
@@ -56,33 +55,31 @@ def approve(
     proposal: int, name: str | None, keys: Path | None, data_dir: Path, format_: Format, *, asked: bool
 ) -> None:
     """Approve of a proposal, once it was shown and asked about, unless that was done elsewhere."""
-    who = person(name or whoami())
+    who = _asker(name)
     url = existing_url(data_dir)
     if not asked:
         # Outside any transaction: people take their time.
         with _writing(url) as connection:
             _show(connection, policies.get(connection, proposal), Format.TEXT)
-        if not typer.confirm(f"approve of proposal {proposal} as {who}?"):
+        if not typer.confirm(f"approve of proposal {proposal} as {who.name}?"):
             raise Failure(f"proposal {proposal} was not approved", code=Exit.REFUSED)
     with _writing(url) as connection:
-        approved = change_control.approve(connection, proposal, approver=who, at=_now(), keys=keys)
+        approved = change_control.approve(connection, proposal, by=who, at=_now(), keys=keys)
         _show(connection, approved, format_)
 
 
 def reject(proposal: int, reason: str, name: str | None, data_dir: Path, format_: Format) -> None:
     """Reject a proposal."""
-    who = person(name or whoami())
+    who = _asker(name)
     with _writing(existing_url(data_dir)) as connection:
-        _show(connection, change_control.reject(connection, proposal, actor=who, reason=reason, at=_now()), format_)
+        _show(connection, change_control.reject(connection, proposal, by=who, reason=reason, at=_now()), format_)
 
 
-def activate(
-    proposal: int, engines: Sequence[str], name: str | None, keys: Path | None, data_dir: Path, format_: Format
-) -> None:
+def activate(proposal: int, name: str | None, keys: Path | None, data_dir: Path, format_: Format) -> None:
     """Activate a proposal, and say which runs go on without it."""
-    who = person(name or whoami())
+    who = _asker(name)
     with _writing(existing_url(data_dir)) as connection:
-        made = change_control.activate(connection, proposal, actor=who, at=_now(), engines=engines, keys=keys)
+        made = change_control.activate(connection, proposal, by=who, at=_now(), keys=keys)
         going = [run for each in made for run in change_control.going_on(connection, each.engine_id)]
     if format_ is Format.JSON:
         active = {each.engine_id: {"revision": each.revision, "activation": each.seq} for each in made}
@@ -95,18 +92,15 @@ def activate(
 def rollback(
     revision: int,
     reason: str,
-    engines: Sequence[str],
     name: str | None,
     keys: Path | None,
     data_dir: Path,
     format_: Format,
 ) -> None:
     """Propose an earlier revision again."""
-    who = person(name or whoami())
+    who = _asker(name)
     with _writing(existing_url(data_dir)) as connection:
-        made = change_control.roll_back(
-            connection, revision, proposer=who, reason=reason, at=_now(), engines=engines, keys=keys
-        )
+        made = change_control.roll_back(connection, revision, by=who, reason=reason, at=_now(), keys=keys)
         _show(connection, made, format_)
 
 
@@ -150,6 +144,16 @@ def _show(connection: Connection, proposal: Proposal, format_: Format) -> None:
         print_json(control_text.proposal_json(proposal))
         return
     say(*control_text.proposal_lines(proposal, policies.activations(connection)))
+
+
+def _asker(name: str | None) -> change_control.Asker:
+    # Not by the environment, which anybody sets.
+    uid = os.getuid()
+    try:
+        account = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        account = f"uid {uid}"
+    return change_control.Asker(person(name or whoami()), account)
 
 
 def _now() -> int:

@@ -78,6 +78,10 @@ def _standing(proposal: Proposal) -> Iterator[str]:
         return
     if given:
         yield f"approved by {' and '.join(given)}"
+    accounts = [proposal.row.account, *(each.account for each in proposal.approvals)]
+    for account in dict.fromkeys(accounts):
+        if accounts.count(account) > 1:
+            yield f"caution: {accounts.count(account)} of these names were given by one user of this system, {account}"
     missing = proposal.needs - len(given)
     if missing > 0:
         people = "one more person" if given else "one person" if missing == 1 else "two people"
@@ -95,6 +99,7 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
         "revision": row.revision,
         "sha256": row.sha256,
         "proposed_by": row.proposer,
+        "account": row.account,
         "reason": row.reason,
         "at": format_instant(row.at),
         "needs": proposal.needs,
@@ -107,7 +112,10 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
             }
             for each in proposal.verdicts
         },
-        "approved_by": [{"name": each.approver, "at": format_instant(each.at)} for each in proposal.approvals],
+        "approved_by": [
+            {"name": each.approver, "account": each.account, "at": format_instant(each.at)}
+            for each in proposal.approvals
+        ],
         "rejected": None
         if rejection is None
         else {"by": rejection.actor, "reason": rejection.reason, "at": format_instant(rejection.at)},

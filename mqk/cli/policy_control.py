@@ -16,13 +16,15 @@ from mqk.cli.policy_bundle import KeysOption
 
 ProposalArgument = Annotated[int, typer.Argument(metavar="PROPOSAL", min=1, help="The proposal's number.")]
 AsNameOption = Annotated[
-    str | None, typer.Option("--as", metavar="NAME", help="Who asks, for the record.", show_default="this user")
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="Who asks: a name that is claimed, and kept beside that of the system's user.",
+        show_default="this user",
+    ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
-EnginesOption = Annotated[
-    list[str] | None,
-    typer.Option("--engine", metavar="ID", help="Only for this engine.", show_default="all of them"),
-]
 
 
 def propose(
@@ -36,7 +38,6 @@ def propose(
     ] = None,
     *,
     reason: ReasonOption,
-    engines: EnginesOption = None,
     name: AsNameOption = None,
     keys: KeysOption = None,
     data_dir: DataDirOption = DATA_DIR,
@@ -45,7 +46,7 @@ def propose(
     """Propose policies: what they change against what is active is kept, shown, and decides who must approve."""
     from mqk.cli import control  # noqa: PLC0415 - only what needs the database pays for it
 
-    control.propose(where, reason, engines or (), name, keys, data_dir, format_)
+    control.propose(where, reason, name, keys, data_dir, format_)
 
 
 def approve(
@@ -80,7 +81,6 @@ def reject(
 def activate(
     proposal: ProposalArgument,
     *,
-    engines: EnginesOption = None,
     name: AsNameOption = None,
     keys: KeysOption = None,
     data_dir: DataDirOption = DATA_DIR,
@@ -89,14 +89,13 @@ def activate(
     """Let an approved proposal rule: every run begun or taken up from now on. Exit 3 when approvals are missing."""
     from mqk.cli import control  # noqa: PLC0415 - only what needs the database pays for it
 
-    control.activate(proposal, engines or (), name, keys, data_dir, format_)
+    control.activate(proposal, name, keys, data_dir, format_)
 
 
 def rollback(
     revision: Annotated[int, typer.Argument(metavar="REVISION", min=1, help="The revision to go back to.")],
     *,
     reason: ReasonOption,
-    engines: EnginesOption = None,
     name: AsNameOption = None,
     keys: KeysOption = None,
     data_dir: DataDirOption = DATA_DIR,
@@ -105,7 +104,7 @@ def rollback(
     """Propose an earlier revision again. What it loosens against the active one takes two approvals like any change."""
     from mqk.cli import control  # noqa: PLC0415 - only what needs the database pays for it
 
-    control.rollback(revision, reason, engines or (), name, keys, data_dir, format_)
+    control.rollback(revision, reason, name, keys, data_dir, format_)
 
 
 def log(

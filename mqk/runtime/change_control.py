@@ -9,13 +9,14 @@ wherever a process ends, what was active before it still is, or what it activate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mqk.policy import PolicySet
 from mqk.policy.packing import Packed, check_hashes, laid_out, load_laid_out, stored, verify_packed
-from mqk.policy.suggest import did_you_mean
+from mqk.policy.signing import configured
 from mqk.quantity import format_instant
 from mqk.runtime.weighing import weigh
 from mqk.store import Refused, StoreError, audit, policies, runs
@@ -33,6 +34,14 @@ Watch = Callable[[str], None]
 """Told each step once it is written, before it is committed: where tests put their faults."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the name that somebody gives, which is claimed, and the user of the system who gives it."""
+
+    name: str
+    account: str
+
+
 def unwatched(_step: str) -> None:
     """Nobody watches."""
 
@@ -42,38 +51,48 @@ def propose(
     packed: Packed,
     *,
     file: str,
-    proposer: str,
+    by: Asker,
     reason: str,
     at: int,
-    engines: Sequence[str] = (),
     keys: Path | None = None,
     watch: Watch = unwatched,
 ) -> Proposal:
-    """Propose a bundle for its engines, or for those named, and record what it means against what is active.
+    """Propose a bundle for the whole desk, and record what it means for each engine against what is active.
 
-    `file` is what messages call it, `keys` the configuration of keys beside MQK_POLICY_KEYS. Raises PolicyError when
-    the bundle is not trusted or cannot rule; StoreError and Refused with a code when it may not be proposed.
+    Engines share capital, symbols and promises, so that one revision rules them all; one that the bundle does not have
+    is gone. `file` is what messages call it, `keys` the configuration of keys beside MQK_POLICY_KEYS. Raises
+    PolicyError when the bundle is not trusted or cannot rule; StoreError and Refused with a code when it may not be
+    proposed.
     """
-    who = policies.person(proposer)
+    who = policies.person(by.name)
     verify_packed(packed, file, keys)
     with laid_out(packed) as folder:
         head = check_hashes(packed, folder, file)
-    wanted = tuple(sorted(set(engines))) or head.ids("engine")
-    for name in wanted:
-        if name not in head.ids("engine"):
-            help_ = did_you_mean(name, head.ids("engine"))
-            raise StoreError("MQK-1580", f"revision {packed.revision} has no engine `{name}`", help_)
     signatures = [{"key": each.key, "signature": each.signature} for each in packed.signatures]
     revision, sha256 = packed.revision, packed.sha256
     policies.keep(conn, revision=revision, sha256=sha256, payload=packed.payload, signatures=signatures, at=at)
     watch("revision kept")
-    judged = [_judged(conn, head, name, at) for name in wanted]
+    engines = sorted({*head.ids("engine"), *(each.engine_id for each in policies.activations(conn))})
+    judged = [_judged(conn, head, name, at) for name in engines]
     id_ = policies.propose(
-        conn, revision=revision, sha256=sha256, proposer=who, reason=reason.strip(), judged=judged, at=at
+        conn,
+        revision=revision,
+        sha256=sha256,
+        proposer=who,
+        account=by.account,
+        reason=reason.strip(),
+        judged=judged,
+        at=at,
     )
     watch("proposed")
-    verdicts = {each.engine_id: each.verdict for each in judged}
-    told = {"proposal": id_, "revision": revision, "sha256": sha256, "verdicts": verdicts, "reason": reason.strip()}
+    told = {
+        "proposal": id_,
+        "revision": revision,
+        "sha256": sha256,
+        "verdicts": {each.engine_id: each.verdict for each in judged},
+        "reason": reason.strip(),
+        "account": by.account,
+    }
     audit.append(conn, None, [audit.Event("policy.proposed", who, at, told)])
     watch("audited")
     return policies.get(conn, id_)
@@ -83,89 +102,80 @@ def roll_back(
     conn: Connection,
     revision: int,
     *,
-    proposer: str,
+    by: Asker,
     reason: str,
     at: int,
-    engines: Sequence[str] = (),
     keys: Path | None = None,
     watch: Watch = unwatched,
 ) -> Proposal:
     """Propose an earlier revision again: a change like any other, whose direction says who has to approve."""
     packed = revision_of(conn, revision)
-    file = f"revision {revision}"
-    return propose(
-        conn, packed, file=file, proposer=proposer, reason=reason, at=at, engines=engines, keys=keys, watch=watch
-    )
+    return propose(conn, packed, file=f"revision {revision}", by=by, reason=reason, at=at, keys=keys, watch=watch)
 
 
 def approve(
-    conn: Connection, id_: int, *, approver: str, at: int, keys: Path | None = None, watch: Watch = unwatched
+    conn: Connection, id_: int, *, by: Asker, at: int, keys: Path | None = None, watch: Watch = unwatched
 ) -> Proposal:
     """Record that somebody else than the proposer approves. Raises StoreError and Refused with a code otherwise."""
-    who = policies.person(approver)
+    who = policies.person(by.name)
     proposal = policies.get(conn, id_, hold=True)
     verify_packed(revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}", keys)
-    policies.approve(conn, proposal, approver=who, at=at)
+    policies.approve(conn, proposal, approver=who, account=by.account, at=at)
     watch("approved")
-    told = {"proposal": id_, "revision": proposal.row.revision, "sha256": proposal.row.sha256}
+    told = {
+        "proposal": id_,
+        "revision": proposal.row.revision,
+        "sha256": proposal.row.sha256,
+        "account": by.account,
+    }
     audit.append(conn, None, [audit.Event("policy.approved", who, at, told)])
     watch("audited")
     return policies.get(conn, id_)
 
 
-def reject(conn: Connection, id_: int, *, actor: str, reason: str, at: int, watch: Watch = unwatched) -> Proposal:
+def reject(conn: Connection, id_: int, *, by: Asker, reason: str, at: int, watch: Watch = unwatched) -> Proposal:
     """Record that nothing will become of a proposal. Raises StoreError and Refused with a code otherwise."""
-    who = policies.person(actor)
+    who = policies.person(by.name)
     proposal = policies.get(conn, id_, hold=True)
     policies.reject(conn, proposal, actor=who, reason=reason.strip(), at=at)
     watch("rejected")
-    audit.append(conn, None, [audit.Event("policy.rejected", who, at, {"proposal": id_, "reason": reason.strip()})])
+    told = {"proposal": id_, "reason": reason.strip(), "account": by.account}
+    audit.append(conn, None, [audit.Event("policy.rejected", who, at, told)])
     watch("audited")
     return policies.get(conn, id_)
 
 
 def activate(
-    conn: Connection,
-    id_: int,
-    *,
-    actor: str,
-    at: int,
-    engines: Sequence[str] = (),
-    keys: Path | None = None,
-    watch: Watch = unwatched,
+    conn: Connection, id_: int, *, by: Asker, at: int, keys: Path | None = None, watch: Watch = unwatched
 ) -> list[PolicyActivation]:
-    """Let an approved proposal rule its engines, or those named, from the next run on; all of them or none.
+    """Let an approved proposal rule every engine of the desk, from the next run on.
 
-    Whatever is to be activated with a single approval is compared anew, and not only looked up. Raises StoreError and
+    What is to be activated with a single approval is compared anew, and not only looked up. Raises StoreError and
     Refused with a code, PolicyError when the bundle is no longer trusted.
     """
-    who = policies.person(actor)
+    who = policies.person(by.name)
     proposal = policies.get(conn, id_)
     packed, file = revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}"
     verify_packed(packed, file, keys)
-    known = [each.engine_id for each in proposal.verdicts]
-    wanted = sorted(set(engines)) or known
-    for name in wanted:
-        if name not in known:
-            message = f"proposal {id_} does not propose anything for `{name}`"
-            raise StoreError("MQK-1580", message, did_you_mean(name, known))
     # Asked before the lock is taken: it may take its time, and what is active then is checked under the lock.
     if len(proposal.approvals) < MOST_NEEDED:
-        _weigh_again(conn, proposal, packed, wanted, at)
+        _weigh_again(conn, proposal, packed, at)
     policies.lock(conn)
     proposal = policies.get(conn, id_, hold=True)
-    policies.activate(conn, proposal, wanted, actor=who, at=at)
+    engines = [each.engine_id for each in proposal.verdicts]
+    policies.activate(conn, proposal, engines, actor=who, at=at)
     watch("activated")
     told = {
         "proposal": id_,
         "revision": proposal.row.revision,
         "sha256": proposal.row.sha256,
-        "engines": wanted,
+        "engines": engines,
         "approved_by": [each.approver for each in proposal.approvals],
+        "account": by.account,
     }
     audit.append(conn, None, [audit.Event("policy.activated", who, at, told)])
     watch("audited")
-    return [found for name in wanted if (found := policies.active(conn, name)) is not None]
+    return [found for name in engines if (found := policies.active(conn, name)) is not None]
 
 
 MOST_NEEDED: Final = 2
@@ -175,9 +185,14 @@ MOST_NEEDED: Final = 2
 def require_active(conn: Connection, guards: GuardSet, *, wall: int) -> None:
     """Make sure that an engine's run begins, or is taken up, on what is active for it today.
 
-    A desk that never activated anything is not under control. Raises Refused MQK-1579.
+    A desk that never activated anything is not under control, unless keys are configured here: then only what is
+    active, and signed by them, runs. Raises Refused MQK-1579, PolicyError MQK-1572.
     """
+    trusted = configured()
     if not policies.controlled(conn):
+        if trusted:
+            message = f"keys are configured ({trusted[0].source}), and no policy is active that they could have signed"
+            raise Refused("MQK-1579", message, "propose a signed bundle file, have it approved, and activate it")
         return
     engine, bundle = guards.bundle.engine, guards.bundle.sha256
     now = policies.active(conn, engine)
@@ -197,6 +212,8 @@ def require_active(conn: Connection, guards: GuardSet, *, wall: int) -> None:
             f"run on it (`mqk policy export {now.revision} --out FILE`, `--policies FILE`), or propose these policies"
         )
         raise Refused("MQK-1579", message, help_)
+    if trusted:
+        verify_packed(revision_of(conn, now.revision), f"revision {now.revision}")
 
 
 def going_on(conn: Connection, engine: str) -> list[Run]:
@@ -219,10 +236,10 @@ def _judged(conn: Connection, head: PolicySet, engine: str, at: int) -> policies
     return policies.Judged(engine, 0 if now is None else now.seq, found.verdict, found.changes)
 
 
-def _weigh_again(conn: Connection, proposal: Proposal, packed: Packed, engines: Sequence[str], at: int) -> None:
+def _weigh_again(conn: Connection, proposal: Proposal, packed: Packed, at: int) -> None:
     """Make sure that what is recorded as no loosening is none. Others are for the count of approvals to refuse."""
     verdicts: dict[str, PolicyVerdict] = {each.engine_id: each for each in proposal.verdicts}
-    single = [name for name in engines if verdicts[name].needs < MOST_NEEDED]
+    single = [name for name in verdicts if verdicts[name].needs < MOST_NEEDED]
     if not single or not proposal.approvals:
         return
     head = _loaded(packed)

@@ -31,12 +31,24 @@ class Weighed:
 def weigh(base: PolicySet | None, head: PolicySet, engine: str, today: date) -> Weighed:
     """How `head` compares for an engine with `base` (None: nothing is active) from `today` on.
 
-    Raises PolicyError when `head` has no effective policy for the engine today: what cannot run is not proposed.
+    An engine that `head` does not have is gone. Raises PolicyError when it has one without an effective policy for
+    today: what cannot run is not proposed.
     """
     from mqk.analysis.diff import Change, Direction, compare, joined  # noqa: PLC0415 - only this pays for the solver
 
-    bundle = effective_bundle(head, engine, as_of=today)
     before = None if base is None else _bundle(base, engine, today)
+    if engine not in head.ids("engine"):
+        gone = Change(
+            f"engines.{engine}",
+            "engine",
+            "active",
+            None,
+            Direction.TIGHTER,
+            engines=(engine,),
+            why="the engine is gone",
+        )
+        return Weighed(Direction.TIGHTER.value, (gone.to_json(),))
+    bundle = effective_bundle(head, engine, as_of=today)
     if base is None or before is None:
         why = "nothing is active yet" if base is None else "no effective policy is active today"
         span = bundle.layers["mode"][-1].span

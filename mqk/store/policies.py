@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+FURTHEST: Final = 1000  # how far a revision may be after the newest
 CONTROL: Final = "policy control"  # the lock under which what is active changes, and runs begin
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -41,8 +42,8 @@ _KEEP = text(
     " VALUES (:revision, :sha256, :payload, CAST(:signatures AS jsonb), :at)"
 )
 _PROPOSE = text(
-    "INSERT INTO policy_proposals (revision, sha256, proposer, reason, at)"
-    " VALUES (:revision, :sha256, :proposer, :reason, :at) RETURNING id"
+    "INSERT INTO policy_proposals (revision, sha256, proposer, account, reason, at)"
+    " VALUES (:revision, :sha256, :proposer, :account, :reason, :at) RETURNING id"
 )
 _VERDICT = text(
     "INSERT INTO policy_verdicts (proposal_id, engine_id, revision, base_seq, verdict, needs, changes)"
@@ -50,8 +51,8 @@ _VERDICT = text(
 )
 _HOLD = text("SELECT FROM policy_proposals WHERE id = :id FOR UPDATE")
 _APPROVE = text(
-    "INSERT INTO policy_approvals (proposal_id, approver, proposer, sha256, at)"
-    " VALUES (:id, :approver, :proposer, :sha256, :at)"
+    "INSERT INTO policy_approvals (proposal_id, approver, letters, proposer, account, sha256, at)"
+    " VALUES (:id, :approver, :letters, :proposer, :account, :sha256, :at)"
 )
 _REJECT = text("INSERT INTO policy_rejections (proposal_id, actor, reason, at) VALUES (:id, :actor, :reason, :at)")
 _ACTIVATE = text(
@@ -112,9 +113,14 @@ def person(name: str) -> str:
         raise StoreError(
             "MQK-1574",
             f"`{name}` cannot stand for a person",
-            "a name is letters from a to z, digits, spaces and any of `._@+-`, at most 64 of them",
+            "a name is letters from a to z and digits, and between them spaces or any of `._@+-`, at most 64 of all",
         )
     return plain
+
+
+def letters(name: str) -> str:
+    """The letters and digits of a name: `bo`, `b.o` and `b o` are one person."""
+    return re.sub("[^a-z0-9]", "", name)
 
 
 def lock(conn: Connection) -> None:
@@ -132,7 +138,7 @@ def keep(
 ) -> bool:
     """Keep a revision. False when that very one is kept already.
 
-    Raises Refused MQK-1575 when the number is taken by other content, or is not after the newest.
+    Raises Refused MQK-1575 when the number is taken by other content, is not after the newest, or far after it.
     """
     conn.execute(_LOCK, {"name": "policy revisions"})
     there = get_revision(conn, revision)
@@ -145,6 +151,11 @@ def keep(
         )
         than = f"the one kept here ({there.sha256[:16]}…)" if there is not None else f"the newest one, {newest}"
         raise Refused("MQK-1575", f"{found} {than}", f"pack it as revision {newest + 1} or later")
+    if revision > newest + FURTHEST:
+        message = f"revision {revision} is more than {FURTHEST:_} after the newest one, {newest}"
+        raise Refused(
+            "MQK-1575", message, f"pack it as revision {newest + 1}: numbers that are used up do not come back"
+        )
     values = {
         "revision": revision,
         "sha256": sha256,
@@ -157,10 +168,28 @@ def keep(
 
 
 def propose(
-    conn: Connection, *, revision: int, sha256: str, proposer: str, reason: str, judged: Sequence[Judged], at: int
+    conn: Connection,
+    *,
+    revision: int,
+    sha256: str,
+    proposer: str,
+    account: str,
+    reason: str,
+    judged: Sequence[Judged],
+    at: int,
 ) -> int:
-    """Record that somebody wants a revision to rule, with what that means for each engine; returns the proposal."""
-    values = {"revision": revision, "sha256": sha256, "proposer": proposer, "reason": reason, "at": instant(at)}
+    """Record that somebody wants a revision to rule, with what that means for each engine; returns the proposal.
+
+    `account` is the user of the system who said to be `proposer`.
+    """
+    values = {
+        "revision": revision,
+        "sha256": sha256,
+        "proposer": proposer,
+        "account": account,
+        "reason": reason,
+        "at": instant(at),
+    }
     proposal: int = conn.execute(_PROPOSE, values).scalar_one()
     rows = [
         {
@@ -178,24 +207,26 @@ def propose(
     return proposal
 
 
-def approve(conn: Connection, proposal: Proposal, *, approver: str, at: int) -> None:
-    """Record an approval of exactly the content proposed.
+def approve(conn: Connection, proposal: Proposal, *, approver: str, account: str, at: int) -> None:
+    """Record an approval of exactly the content proposed, given by a user of the system under a name.
 
     Raises Refused MQK-1576 when it would not count: by the proposer, a second one by the same person, or of a proposal
     that was rejected or is active already.
     """
     _open(proposal, active=_activated(conn, proposal.row.id))
-    if approver == proposal.row.proposer:
+    if letters(approver) == letters(proposal.row.proposer):
         message = f"`{approver}` proposed it, and nobody approves of a proposal of their own"
         raise Refused("MQK-1576", message, "have somebody else approve it: their name goes with `--as`")
-    if approver in {each.approver for each in proposal.approvals}:
+    if letters(approver) in {each.letters for each in proposal.approvals}:
         message = f"`{approver}` has approved of proposal {proposal.row.id} already"
         raise Refused("MQK-1576", message, "the approvals of two people are those of two names")
     row = proposal.row
     values = {
         "id": row.id,
         "approver": approver,
+        "letters": letters(approver),
         "proposer": row.proposer,
+        "account": account,
         "sha256": row.sha256,
         "at": instant(at),
     }

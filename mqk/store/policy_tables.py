@@ -25,9 +25,10 @@ from sqlmodel import Field
 from mqk.store.tables import Table, one_of
 from mqk.store.values import EpochMicros
 
-NAME_FORM: Final = "^[a-z0-9][a-z0-9 ._@+-]{0,63}$"
+NAME_FORM: Final = "^(?=.{1,64}$)[a-z0-9]+([ ._@+-][a-z0-9]+)*$"
 """How the name of a person is written: in one way, so that nobody is two."""
 _NAMED: Final = f"~ '{NAME_FORM}'"
+_LETTERS: Final = "regexp_replace({}, '[^a-z0-9]', '', 'g')"
 
 
 class PolicyRevision(Table, table=True):
@@ -49,14 +50,14 @@ class PolicyRevision(Table, table=True):
 
 
 class PolicyProposal(Table, table=True):
-    """That somebody wants a revision to rule, and why."""
+    """That somebody wants a revision to rule, and why; a user of the system (`account`) says to be `proposer`."""
 
     __tablename__ = "policy_proposals"
     __table_args__ = (
         UniqueConstraint("id", "revision"),
         UniqueConstraint("id", "sha256", "proposer"),
         CheckConstraint(f"proposer {_NAMED}", name="proposer"),
-        CheckConstraint("reason <> ''", name="reason"),
+        CheckConstraint("reason <> '' AND account <> ''", name="reason"),
         ForeignKeyConstraint(
             ["revision", "sha256"],
             ["policy_revisions.revision", "policy_revisions.sha256"],
@@ -68,6 +69,7 @@ class PolicyProposal(Table, table=True):
     revision: int = Field(sa_column=Column(BigInteger, nullable=False))
     sha256: str = Field(sa_column=Column(Text, nullable=False))
     proposer: str = Field(sa_column=Column(Text, nullable=False))
+    account: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: int = Field(sa_column=Column(EpochMicros, nullable=False))
 
@@ -104,12 +106,17 @@ class PolicyVerdict(Table, table=True):
 
 
 class PolicyApproval(Table, table=True):
-    """That somebody else than the proposer approves of a proposal's content, named by its hash."""
+    """That somebody else than the proposer approves of a proposal's content, named by its hash.
+
+    `letters` are those of the name, by which people are told apart; `account` the user of the system who gave it.
+    """
 
     __tablename__ = "policy_approvals"
     __table_args__ = (
-        CheckConstraint(f"approver {_NAMED}", name="approver"),
-        CheckConstraint("approver <> proposer", name="of_another"),
+        UniqueConstraint("proposal_id", "letters"),
+        CheckConstraint(f"approver {_NAMED} AND account <> ''", name="approver"),
+        CheckConstraint(f"letters = {_LETTERS.format('approver')}", name="letters"),
+        CheckConstraint(f"letters <> {_LETTERS.format('proposer')}", name="of_another"),
         ForeignKeyConstraint(
             ["proposal_id", "sha256", "proposer"],
             ["policy_proposals.id", "policy_proposals.sha256", "policy_proposals.proposer"],
@@ -119,7 +126,9 @@ class PolicyApproval(Table, table=True):
 
     proposal_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     approver: str = Field(sa_column=Column(Text, primary_key=True))
+    letters: str = Field(sa_column=Column(Text, nullable=False))
     proposer: str = Field(sa_column=Column(Text, nullable=False))
+    account: str = Field(sa_column=Column(Text, nullable=False))
     sha256: str = Field(sa_column=Column(Text, nullable=False))
     at: int = Field(sa_column=Column(EpochMicros, nullable=False))
 

@@ -136,36 +136,51 @@ def test_what_is_not_there_is_said(mqk: Mqk, desk: Path) -> None:
     for command in (
         ("approve", 9, "--yes"),
         ("activate", 9),
-        ("activate", 1, "--engine", "DESC"),
         ("rollback", 9, "--reason", "x"),
         ("export", 9, "--out", "x"),
-        ("propose", desk, "--engine", "DESC", "--reason", "x"),
     ):
         ended = mqk("policy", *command)
         assert (ended.code, ended.out) == (2, "")
         assert "error[MQK-1580]" in ended.err
-    assert "did you mean `DESK`?" in ended.err
     (desk / "broken.yaml").write_text("kind: [")
     assert propose(mqk, desk).code == 2
     assert len(mqk("policy", "log", "--format", "json").json["proposals"]) == 1
 
 
-def test_a_run_is_on_the_active_policy_or_is_refused(mqk: Mqk, policies: Path, bars: Path) -> None:
+def test_a_run_is_on_the_active_policy_or_is_refused(
+    mqk: Mqk, policies: Path, desk: Path, bars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def paper(*options: object) -> Ended:
         days = ("--start", "2003-06-01", "--end", "2003-06-30", "--pace", "0s")
         return mqk("run", "paper", "--engine", "MAIN", "--bars", bars, *days, *options)
 
-    assert propose(mqk, policies, "--engine", "EXP").code == 0
+    made = mqk("policy", "bundle", desk, "--out", "desk.mqk", "--revision", 1)
+    assert (made.code, propose(mqk, "desk.mqk").code) == (0, 0)
     approve(mqk, 1, "bo", "cy")
     activate(mqk, 1)
     other = paper()
     assert (other.code, other.out) == (3, "")
     assert "error[MQK-1579]: no policy is active for engine `MAIN`, and this desk is under change control" in other.err
-    propose(mqk, policies, "--engine", "MAIN")
-    approve(mqk, 2, "bo", "cy")
+    moved = propose(mqk, policies, "--format", "json").json["engines"]
+    assert {name: each["verdict"] for name, each in moved.items()} == {
+        "DESK": "TIGHTER",
+        "EXP": "LOOSER",
+        "MAIN": "LOOSER",
+    }
+    caution = "caution: 3 of these names were given by one user of this system"
+    assert caution in approve(mqk, 2, "bo", "cy").out
     activate(mqk, 2)
     change(policies / "profiles" / "tier_a_consistent.yaml", "max_position: 20%", "max_position: 19%")
     refused = paper("--fresh")
     assert (refused.code, "error[MQK-1579]: these policies of engine `MAIN` are bundle" in refused.err) == (3, True)
     mqk("policy", "export", 2, "--out", "active.mqk")
     assert paper("--policies", "active.mqk").code == 0
+    # Where keys are configured, what is active has to be signed by them as well.
+    mqk("policy", "keygen", "--out", "desk.key")
+    monkeypatch.setenv("MQK_POLICY_KEYS", "desk.key.pub")
+    for options in (("--fresh", "--policies", "active.mqk"), ("--fresh", "--policies", "old")):
+        change(policies / "profiles" / "tier_a_consistent.yaml", "max_position: 19%", "max_position: 20%")
+        shutil.copytree(policies, "old", dirs_exist_ok=True)
+        change(policies / "profiles" / "tier_a_consistent.yaml", "max_position: 20%", "max_position: 19%")
+        unsigned = paper(*options)
+        assert (unsigned.code, "error[MQK-1572]" in unsigned.err) == (2, True)

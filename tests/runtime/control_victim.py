@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from mqk.policy.packing import read_packed
 from mqk.runtime import change_control
+from mqk.runtime.change_control import Asker
 from mqk.store import policies
 from mqk.store.database import open_engine
 from tests.runtime.world import T0
@@ -35,11 +36,11 @@ def act(url: str, action: str, subject: str, killed_at: str) -> None:
         if action == "propose":
             packed = read_packed(Path(subject))
             change_control.propose(
-                conn, packed, file=subject, proposer="ana", reason="a better limit", at=T0, watch=watch
+                conn, packed, file=subject, by=Asker("ana", "ana"), reason="a better limit", at=T0, watch=watch
             )
         elif action == "approve":
-            change_control.approve(conn, newest, approver=subject, at=T0, watch=watch)
+            change_control.approve(conn, newest, by=Asker(subject, subject), at=T0, watch=watch)
         else:
-            change_control.activate(conn, newest, actor=subject, at=T0, watch=watch)
+            change_control.activate(conn, newest, by=Asker(subject, subject), at=T0, watch=watch)
     watch(COMMITTED)
     os._exit(1)

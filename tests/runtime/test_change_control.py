@@ -20,6 +20,7 @@ from mqk.policy.explanations import explanations_dir
 from mqk.policy.packing import Packed, pack, write_packed
 from mqk.policy.timeline import spell_on
 from mqk.runtime import Step, change_control
+from mqk.runtime.change_control import Asker
 from mqk.runtime.weighing import weigh
 from mqk.store import Refused, audit, policies
 from mqk.store.database import open_engine
@@ -153,24 +154,25 @@ def test_a_verdict_that_was_written_down_wrongly_does_not_activate_a_loosening(
     with begin() as conn:
         for revision, changes in ((1, (TIGHTER,)), (2, ())):
             packed = pack(desk(tmp_path / str(revision), *changes), revision)
-            made = change_control.propose(conn, packed, file="x", proposer="ana", reason="r", at=T0)
+            made = change_control.propose(conn, packed, file="x", by=Asker("ana", "ana"), reason="r", at=T0)
             for name in ("bo", "cy")[: 2 if revision == 1 else 1]:
-                change_control.approve(conn, made.row.id, approver=name, at=T0)
+                change_control.approve(conn, made.row.id, by=Asker(name, name), at=T0)
             if revision == 1:
-                change_control.activate(conn, made.row.id, actor="ana", at=T0)
+                change_control.activate(conn, made.row.id, by=Asker("ana", "ana"), at=T0)
         row = made.row
         forged = policies.propose(
             conn,
             revision=2,
             sha256=row.sha256,
             proposer="eve",
+            account="eve",
             reason="all well",
             judged=[Judged("DESK", 1, "TIGHTER", [])],
             at=T0,
         )
-        change_control.approve(conn, forged, approver="bo", at=T0)
+        change_control.approve(conn, forged, by=Asker("bo", "bo"), at=T0)
         with pytest.raises(Refused) as refused:
-            change_control.activate(conn, forged, actor="eve", at=T0)
+            change_control.activate(conn, forged, by=Asker("eve", "eve"), at=T0)
         assert refused.value.code == "MQK-1577"
         assert "is recorded as TIGHTER for `DESK`, and comes out LOOSER now" in refused.value.message
         now = policies.active(conn, "DESK")
@@ -187,9 +189,11 @@ def activated(conn: Connection, revision: int, guards: GuardSet) -> None:
     digest = sha256(payload)
     policies.keep(conn, revision=revision, sha256=digest, payload=payload.encode(), signatures=[], at=T0)
     judged = [Judged(engine, revision - 1, "LOOSER", [])]
-    id_ = policies.propose(conn, revision=revision, sha256=digest, proposer="ana", reason="r", judged=judged, at=T0)
+    id_ = policies.propose(
+        conn, revision=revision, sha256=digest, proposer="ana", account="ana", reason="r", judged=judged, at=T0
+    )
     for name in ("bo", "cy"):
-        policies.approve(conn, policies.get(conn, id_), approver=name, at=T0)
+        policies.approve(conn, policies.get(conn, id_), approver=name, account=name, at=T0)
     policies.lock(conn)
     policies.activate(conn, policies.get(conn, id_), [engine], actor="ana", at=T0)
 

@@ -44,13 +44,13 @@ def proposed(
     digest = kept(conn, revision) if row is None else row.sha256
     judged = [Judged(each, base, verdict, []) for each in engines]
     return policies.propose(
-        conn, revision=revision, sha256=digest, proposer="ana", reason="wider", judged=judged, at=T0
+        conn, revision=revision, sha256=digest, proposer="ana", account="root", reason="wider", judged=judged, at=T0
     )
 
 
 def approve(conn: Connection, id_: int, *names: str) -> None:
     for name in names:
-        policies.approve(conn, policies.get(conn, id_), approver=name, at=T0)
+        policies.approve(conn, policies.get(conn, id_), approver=name, account="root", at=T0)
 
 
 def activate(conn: Connection, id_: int, *engines: str) -> None:
@@ -145,6 +145,10 @@ def test_a_revision_only_grows(conn: Connection, raw: Any) -> None:
             " VALUES (:revision, :sha256, :payload, '[]', now())"
         )
         assert raw(insert, **values) == "23001"
+    # Nor does it run away: a number that is used up does not come back.
+    assert refused(kept, conn, 1_010) == "MQK-1575"
+    payload = canonical_json({"revision": 1_010, "engines": {}})
+    assert raw(insert, revision=1_010, sha256=sha256(payload), payload=payload) == "23001"
     # Its hash and its number are those of its content, whoever writes it.
     payload = canonical_json({"revision": 11, "engines": {}})
     assert raw(insert, revision=11, sha256="0" * 64, payload=payload) == "23514"
@@ -156,8 +160,8 @@ ACTIVATE = (
     " VALUES (:engine, :seq, :previous, :id, :base, :revision, 'eve', now())"
 )
 APPROVE = (
-    "INSERT INTO policy_approvals (proposal_id, approver, proposer, sha256, at)"
-    " VALUES (:id, :approver, :proposer, :sha256, now())"
+    "INSERT INTO policy_approvals (proposal_id, approver, letters, proposer, account, sha256, at)"
+    " VALUES (:id, :approver, :letters, :proposer, 'root', :sha256, now())"
 )
 VERDICT = (
     "INSERT INTO policy_verdicts (proposal_id, engine_id, revision, base_seq, verdict, needs, changes)"
@@ -204,15 +208,21 @@ def test_no_statement_activates_what_was_not_approved(conn: Connection, raw: Any
 def test_no_statement_makes_an_approval_that_does_not_count(conn: Connection, raw: Any) -> None:
     id_ = proposed(conn)
     row = policies.get(conn, id_).row
-    given = {"id": id_, "approver": "bo", "proposer": "ana", "sha256": row.sha256}
-    assert raw(APPROVE, **{**given, "approver": "ana"}) == "23514"
+    given = {"id": id_, "approver": "bo", "letters": "bo", "proposer": "ana", "sha256": row.sha256}
+    assert raw(APPROVE, **{**given, "approver": "ana", "letters": "ana"}) == "23514"
     # Who proposed it is not the approver's to say, nor what was approved.
-    assert raw(APPROVE, **{**given, "approver": "ana", "proposer": "bo"}) == "23503"
+    assert raw(APPROVE, **{**given, "approver": "ana", "letters": "ana", "proposer": "bo"}) == "23503"
+    # Nor do other signs between the letters make another person.
+    assert raw(APPROVE, **{**given, "approver": "a.na", "letters": "ana"}) == "23514"
+    assert raw(APPROVE, **{**given, "approver": "b.o", "letters": "b.o"}) == "23514"
     assert raw(APPROVE, **{**given, "sha256": "0" * 64}) == "23503"
-    for nobody in ("Bo", " bo", "", "bó", "b\n"):
-        assert raw(APPROVE, **{**given, "approver": nobody}) == "23514"
+    for nobody in ("Bo", " bo", "", "bó", "b\n", "bo.", "-bo", "b..o", "b" * 65):
+        assert raw(APPROVE, **{**given, "approver": nobody, "letters": nobody}) == "23514"
     assert raw(APPROVE, **given) is None
-    assert raw(APPROVE, **given) == "23505"
+    for again in ("bo", "b o", "b.o"):
+        assert raw(APPROVE, **{**given, "approver": again}) == "23505"
+        assert refused(approve, conn, id_, again) == "MQK-1576"
+    assert refused(approve, conn, id_, "a-na") == "MQK-1576"
 
 
 def test_no_statement_makes_a_loosening_cheap(conn: Connection, raw: Any) -> None:
@@ -234,11 +244,30 @@ def test_no_statement_makes_a_loosening_cheap(conn: Connection, raw: Any) -> Non
     assert raw(VERDICT, **given) is None
 
 
+def test_one_revision_rules_all_engines(conn: Connection) -> None:
+    """They share capital, symbols and promises, which were checked for a revision as a whole."""
+    both = ("MAIN", "EXP")
+    approve(conn, first := proposed(conn, 1, engines=both), "bo", "cy")
+    activate(conn, first, *both)
+    conn.commit()
+    approve(conn, second := proposed(conn, 2, base=1, engines=both), "bo", "cy")
+    conn.commit()
+    activate(conn, second, "MAIN")
+    with pytest.raises(DBAPIError) as refusal:
+        conn.commit()
+    assert sqlstate(refusal.value) == "23001"
+    conn.rollback()
+    activate(conn, second, *both)
+    conn.commit()
+    assert {each.revision for name in both if (each := policies.active(conn, name))} == {2}
+
+
 @pytest.mark.parametrize("table", ["revisions", "proposals", "verdicts", "approvals", "rejections", "activations"])
 def test_nothing_of_it_is_ever_changed_or_removed(conn: Connection, raw: Any, table: str) -> None:
     approve(conn, id_ := proposed(conn), "bo", "cy")
     activate(conn, id_)
     policies.reject(conn, policies.get(conn, proposed(conn, 2, base=1)), actor="dy", reason="no", at=T0)
+    conn.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # no table is emptied while one waits to be asked
     for statement in ("UPDATE policy_{} SET {}", "DELETE FROM policy_{}", "TRUNCATE policy_{} CASCADE"):
         column = {"revisions": "kept_at = now()", "verdicts": "needs = 1"}.get(table, "at = now()")
         assert raw(statement.format(table, column)) == "23001"
@@ -274,7 +303,9 @@ def test_a_person_is_written_in_one_way(written: str, kept_as: str) -> None:
     assert policies.person(written) == kept_as
 
 
-@pytest.mark.parametrize("written", ["", " ", "ána", "a/b", "-ana", "a" * 65, "a\tb\x00", "\u0430na"])
+@pytest.mark.parametrize(
+    "written", ["", " ", "bob.", "bob-", "b..b", "ána", "a/b", "-ana", "a" * 65, "a\tb\x00", "\u0430na"]
+)
 def test_what_cannot_be_told_apart_is_no_name(written: str) -> None:
     with pytest.raises(StoreError) as refusal:
         policies.person(written)

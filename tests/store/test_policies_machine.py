@@ -71,13 +71,18 @@ class Model:
         asked = self.asked[id_]
         return not (asked.rejected or asked.active or name == asked.proposer or name in asked.approvals)
 
-    def may_activate(self, id_: int, engine: str) -> bool:
+    def may_activate(self, id_: int, engines: list[str]) -> bool:
         asked = self.asked[id_]
+        others = {ruled[-1] for name, ruled in self.active.items() if ruled and name not in engines}
         return (
             not asked.rejected
-            and engine in asked.bases
-            and asked.bases[engine] == len(self.active[engine])
-            and len(asked.approvals) >= asked.needs[engine]
+            and others <= {asked.revision}
+            and all(
+                name in asked.bases
+                and asked.bases[name] == len(self.active[name])
+                and len(asked.approvals) >= asked.needs[name]
+                for name in engines
+            )
         )
 
 
@@ -110,6 +115,9 @@ class ChangeControl(RuleBasedStateMachine):
         try:
             with self.conn.begin_nested():
                 attempt()
+                # What is asked when a transaction ends.
+                self.conn.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+                self.conn.execute(text("SET CONSTRAINTS ALL DEFERRED"))
         except (Refused, DBAPIError):
             return False
         return True
@@ -147,7 +155,14 @@ class ChangeControl(RuleBasedStateMachine):
         bases = {name: len(self.model.active[name]) for name in which}
         judged = [Judged(name, base, verdict, []) for name, base in bases.items()]
         id_ = policies.propose(
-            self.conn, revision=revision, sha256=row.sha256, proposer=proposer, reason="r", judged=judged, at=T0
+            self.conn,
+            revision=revision,
+            sha256=row.sha256,
+            proposer=proposer,
+            account="root",
+            reason="r",
+            judged=judged,
+            at=T0,
         )
         needs = {name: 1 if verdict in SINGLE and base else 2 for name, base in bases.items()}
         self.model.asked[id_] = Asked(revision, proposer, bases, needs)
@@ -156,14 +171,20 @@ class ChangeControl(RuleBasedStateMachine):
     @rule(id_=proposals, name=people, raw=st.booleans())
     def approve(self, id_: int, name: str, raw: bool) -> None:
         whole = policies.get(self.conn, id_)
-        values = {"id": id_, "approver": name, "proposer": whole.row.proposer, "sha256": whole.row.sha256}
+        values = {
+            "id": id_,
+            "approver": name,
+            "letters": name,
+            "proposer": whole.row.proposer,
+            "sha256": whole.row.sha256,
+        }
         expected = self.model.may_approve(id_, name)
 
         def attempt() -> None:
             if raw:
                 self.conn.execute(text(APPROVE), values)
             else:
-                policies.approve(self.conn, whole, approver=name, at=T0)
+                policies.approve(self.conn, whole, approver=name, account="root", at=T0)
 
         assert self.tried(attempt) is expected
         if expected:
@@ -207,7 +228,7 @@ class ChangeControl(RuleBasedStateMachine):
         """All engines of a proposal or none."""
         asked = self.model.asked[id_]
         wanted = sorted(asked.bases)
-        expected = all(self.model.may_activate(id_, name) for name in wanted)
+        expected = self.model.may_activate(id_, wanted)
         whole = policies.get(self.conn, id_)
         assert self.tried(lambda: policies.activate(self.conn, whole, wanted, actor="ana", at=T0)) is expected
         if expected:
@@ -227,7 +248,7 @@ class ChangeControl(RuleBasedStateMachine):
             "revision": revision or asked.revision,
         }
         right = off == 0 and values["revision"] == asked.revision
-        expected = right and self.model.may_activate(id_, engine)
+        expected = right and self.model.may_activate(id_, [engine])
         assert self.tried(lambda: self.conn.execute(text(ACTIVATE), values)) is expected
         if expected:
             self._active(id_, [engine])

@@ -26,7 +26,7 @@ CATALOGUE = {
         FROM information_schema.columns WHERE table_schema = 'public'
     """,
     "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE connamespace = 'public'::regnamespace",
+    " WHERE connamespace = 'public'::regnamespace AND contype <> 't'",  # triggers are the migrations' own
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
 }
 
