@@ -72,13 +72,13 @@ def keygen(
     out: Annotated[Path, typer.Option("--out", metavar="KEYFILE", help="The private key; FILE.pub is the public one.")],
 ) -> None:
     """Make an Ed25519 key pair for signing bundle files. The private key is written and never shown."""
-    public, fingerprint = make_keys(out)
+    public, key = make_keys(out)
     say(
         *table(
             [
                 ["private key", f"{shown_path(out)} (keep it; only you can read it)"],
                 ["public key", f"{shown_path(public)} (give it to those who verify)"],
-                ["fingerprint", fingerprint],
+                ["key", key],
             ],
             indent="",
         )

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +27,7 @@ _LARGEST: Final = 4096  # bytes of a key file; one of Ed25519 has about a hundre
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature in base64, and the fingerprint of the key that is said to have made it."""
+    """A signature in base64, and in hexadecimal the public key of whoever is said to have made it."""
 
     key: str
     signature: str
@@ -36,16 +35,16 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The public keys of one configuration, by fingerprint; `source` is where it was read."""
+    """The public keys of one configuration, in hexadecimal; `source` is where it was read."""
 
     source: str
-    keys: Mapping[str, bytes]
+    keys: frozenset[str]
 
 
 def make_keys(private: Path) -> tuple[Path, str]:
     """Make a key pair: the private key in a new file that only its owner reads, the public one beside it.
 
-    Returns the public key's file and its fingerprint. Raises PolicyError when either file is there already.
+    Returns the public key's file, and the key in hexadecimal. Raises PolicyError when either file is there already.
     """
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - only signing pays for it
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
@@ -66,12 +65,13 @@ def make_keys(private: Path) -> tuple[Path, str]:
     # The public half first: a private key without it could not be told from any other.
     _create(public, open_, 0o644)
     _create(private, secret, 0o600)
-    return public, fingerprint(_raw(key.public_key()))
+    return public, _raw(key.public_key()).hex()
 
 
-def fingerprint(public: bytes) -> str:
-    """What a public key is called: the SHA-256 of its 32 bytes."""
-    return hashlib.sha256(public).hexdigest()
+def trust_of(payload: bytes, signatures: Sequence[Signature], source: str) -> Trust | None:
+    """Trust in those whose signatures of a payload are good; None when nobody has signed it."""
+    keys = frozenset(each.key for each in signatures if _holds(payload, each))
+    return Trust(source, keys) if keys else None
 
 
 def sign(payload: bytes, private: Path) -> Signature:
@@ -92,7 +92,7 @@ def sign(payload: bytes, private: Path) -> Signature:
 
 def _signed(payload: bytes, key: Ed25519PrivateKey) -> Signature:
     made = base64.b64encode(key.sign(_PURPOSE + payload)).decode("ascii")
-    return Signature(fingerprint(_raw(key.public_key())), made)
+    return Signature(_raw(key.public_key()).hex(), made)
 
 
 def configured(given: Path | None = None) -> tuple[Trust, ...]:
@@ -115,7 +115,7 @@ def verify(payload: bytes, signatures: Sequence[Signature], trusts: Sequence[Tru
     for trust in trusts:
         span = Span.nowhere(file)
         known = [each for each in signatures if each.key in trust.keys]
-        wrong = [each for each in known if not _holds(payload, each, trust.keys[each.key])]
+        wrong = [each for each in known if not _holds(payload, each)]
         keys = f"{len(trust.keys)} key{'' if len(trust.keys) == 1 else 's'} of `{trust.source}`"
         help_ = f"have it signed by the holder of one of the {keys}: `mqk policy bundle ... --sign KEYFILE`"
         if wrong:
@@ -128,13 +128,13 @@ def verify(payload: bytes, signatures: Sequence[Signature], trusts: Sequence[Tru
             raise PolicyError([error("MQK-1572", f"it is signed by {by}, which nobody here knows", span, help_)])
 
 
-def _holds(payload: bytes, signature: Signature, public: bytes) -> bool:
+def _holds(payload: bytes, signature: Signature) -> bool:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only signing pays for it
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
     try:
         made = base64.b64decode(signature.signature, validate=True)
-        Ed25519PublicKey.from_public_bytes(public).verify(made, _PURPOSE + payload)
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.key)).verify(made, _PURPOSE + payload)
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
@@ -151,8 +151,7 @@ def _trust(path: Path, variable: str | None) -> Trust:
         files = [path]
     else:
         raise _no_keys(told, "there is no such file or folder")
-    keys = [_raw(_public(each)) for each in files]
-    return Trust(shown, {fingerprint(each): each for each in keys})
+    return Trust(shown, frozenset(_raw(_public(each)).hex() for each in files))
 
 
 def _public(path: Path) -> Ed25519PublicKey:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from mqk.policy import PolicySet
 from mqk.policy.packing import Packed, check_hashes, laid_out, load_laid_out, stored, verify_packed
-from mqk.policy.signing import configured
+from mqk.policy.signing import configured, trust_of, verify
 from mqk.quantity import format_instant
 from mqk.runtime.weighing import weigh
 from mqk.store import Refused, StoreError, audit, policies, runs
@@ -65,7 +65,7 @@ def propose(
     proposed.
     """
     who = policies.person(by.name)
-    verify_packed(packed, file, keys)
+    _trusted(conn, packed, file, keys)
     with laid_out(packed) as folder:
         head = check_hashes(packed, folder, file)
     signatures = [{"key": each.key, "signature": each.signature} for each in packed.signatures]
@@ -119,7 +119,7 @@ def approve(
     """Record that somebody else than the proposer approves. Raises StoreError and Refused with a code otherwise."""
     who = policies.person(by.name)
     proposal = policies.get(conn, id_, hold=True)
-    verify_packed(revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}", keys)
+    _trusted(conn, revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}", keys)
     policies.approve(conn, proposal, approver=who, account=by.account, at=at)
     watch("approved")
     told = {
@@ -156,7 +156,7 @@ def activate(
     who = policies.person(by.name)
     proposal = policies.get(conn, id_)
     packed, file = revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}"
-    verify_packed(packed, file, keys)
+    _trusted(conn, packed, file, keys)
     # Asked before the lock is taken: it may take its time, and what is active then is checked under the lock.
     if len(proposal.approvals) < MOST_NEEDED:
         _weigh_again(conn, proposal, packed, at)
@@ -227,6 +227,20 @@ def revision_of(conn: Connection, revision: int) -> Packed:
     if row is None:
         raise StoreError("MQK-1580", f"there is no revision {revision}", "`mqk policy log` lists them")
     return stored(row.payload, row.signatures, f"revision {revision}")
+
+
+def _trusted(conn: Connection, packed: Packed, file: str, keys: Path | None) -> None:
+    """Make sure that those who have to have signed a bundle: all keys that are configured, and the desk's own.
+
+    Whoever signed what is active has to sign what follows it, whether or not this process has heard of keys. A key
+    takes another's place by signing beside it once. Raises PolicyError MQK-1572.
+    """
+    verify_packed(packed, file, keys)
+    for number in sorted({each.revision for each in policies.ruling(conn)}):
+        now = revision_of(conn, number)
+        own = trust_of(now.payload, now.signatures, f"revision {number}")
+        if own is not None:
+            verify(packed.payload, packed.signatures, [own], file)
 
 
 def _judged(conn: Connection, head: PolicySet, engine: str, at: int) -> policies.Judged:

@@ -312,6 +312,11 @@ def activations(conn: Connection) -> list[PolicyActivation]:
     return many(conn, PolicyActivation, _ACTIVATIONS, {})
 
 
+def ruling(conn: Connection) -> list[PolicyActivation]:
+    """What is active, by engine."""
+    return list({each.engine_id: each for each in activations(conn)}.values())
+
+
 def controlled(conn: Connection) -> bool:
     """Whether the desk is under change control: from its first activation on, for all engines and for good."""
     return bool(conn.scalar(_ANY))

@@ -120,9 +120,22 @@ def test_where_keys_are_configured_only_signed_bundles_are_proposed(
     approve(mqk, 1, "bo", "cy")
     assert activate(mqk, 1).code == 0
     monkeypatch.delenv("MQK_POLICY_KEYS")
-    mqk("policy", "bundle", desk, "--out", "old.mqk", "--revision", 2)
+    # Whoever signed what is active signs what follows, whether or not this process has heard of keys.
+    mqk("policy", "keygen", "--out", "other.key")
+    mqk("policy", "bundle", desk, "--out", "5.mqk", "--revision", 5, "--sign", "other.key")
+    for where in (desk, "4.mqk", "5.mqk"):
+        refused = propose(mqk, where)
+        assert (refused.code, refused.out, "error[MQK-1572]" in refused.err) == (2, "", True)
+    both = ("--sign", "desk.key", "--sign", "other.key")
+    mqk("policy", "bundle", desk, "--out", "6.mqk", "--revision", 6, *both)
+    assert propose(mqk, "6.mqk").code == 0
+    approve(mqk, 3, "bo")
+    assert activate(mqk, 3).code == 0
+    mqk("policy", "bundle", desk, "--out", "7.mqk", "--revision", 7, "--sign", "other.key")
+    assert propose(mqk, "7.mqk").code == 0, "a key takes another's place by signing beside it once"
+    mqk("policy", "bundle", desk, "--out", "old.mqk", "--revision", 2, *both)
     limit(desk, "15%", "12%")
-    mqk("policy", "bundle", desk, "--out", "same.mqk", "--revision", 3)
+    mqk("policy", "bundle", desk, "--out", "same.mqk", "--revision", 3, *both)
     for where in ("old.mqk", "same.mqk"):
         refused = propose(mqk, where)
         assert (refused.code, "error[MQK-1575]" in refused.err) == (3, True)

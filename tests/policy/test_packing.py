@@ -278,9 +278,9 @@ def test_a_private_key_is_its_owners_alone_and_never_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     private = tmp_path / "desk.key"
-    _, fingerprint = make_keys(private)
+    _, shown = make_keys(private)
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
-    assert len(fingerprint) == 64
+    assert len(shown) == 64
     secret = private.read_text().splitlines()[1]
     with pytest.raises(PolicyError) as refused:
         make_keys(private)
