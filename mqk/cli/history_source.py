@@ -45,10 +45,10 @@ class Reckoner(StrEnum):
 
 BackendOption = Annotated[Reckoner, typer.Option("--engine", help="Who reckons over recorded decisions.")]
 ReportOption = Annotated[ReportFormat, typer.Option("--format", help="How to write it.")]
-_SOURCE = "A `decisions.parquet`, a folder that holds some, `database`, or a database's URL."
-DecisionsOption = Annotated[str, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE)]
+SOURCE = "A `decisions.parquet`, a folder that holds some, `database`, or a database's URL."
+DecisionsOption = Annotated[str, typer.Option("--decisions", metavar="SOURCE", help=SOURCE)]
 MaybeDecisionsOption = Annotated[
-    str | None, typer.Option("--decisions", metavar="SOURCE", help=_SOURCE, show_default="the tests of the policies")
+    str | None, typer.Option("--decisions", metavar="SOURCE", help=SOURCE, show_default="the tests of the policies")
 ]
 
 

@@ -17,13 +17,13 @@ import typer
 from mqk.analysis.diff import BUDGET, Change, Direction, EngineDiff, joined
 from mqk.analysis.diff.pair import Pair
 from mqk.analysis.distance import Distance, distance
-from mqk.cli import decision, distances, policy_impact
+from mqk.cli import decision, distances, history_source, policy_impact
 from mqk.cli.bound import load, policies_at
 from mqk.cli.diff_report import VERDICTS, told
 from mqk.cli.exits import Failure
 from mqk.cli.facts import read_document
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption, Format, FormatOption, PoliciesOption
-from mqk.cli.output import print_json, say
+from mqk.cli.output import note, print_json, say
 from mqk.cli.recorded import Recorded, recorded
 from mqk.cli.sections import text_lines
 from mqk.cli.setting import changed
@@ -67,8 +67,7 @@ def run(
         str | None, typer.Option("--decision", metavar="ID", help="A recorded decision, named as in `mqk why`.")
     ] = None,
     decisions: Annotated[
-        Path | None,
-        typer.Option("--decisions", metavar="SOURCE", help="History: a `decisions.parquet`, or a folder of some."),
+        str | None, typer.Option("--decisions", metavar="SOURCE", help=f"History: {history_source.SOURCE}")
     ] = None,
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", metavar="DIR", help="The artifacts of the backtest of `--decision`.")
@@ -87,6 +86,8 @@ def run(
     if facts is not None and engine is None:
         raise Failure("`--facts` are of no engine", "name it by `--engine`")
     before = _bundles(load(policies_at(policies)), engine, as_of, record)
+    if record is not None and before[record.found["engine"]].sha256 != record.found["bundle"]:
+        note("the policies of this decision are not the ones here: `before` is what these say to it")
     after = changed(before, settings)
     moved = {name: Pair(before[name], after[name], BUDGET).run() for name in before if before[name] != after[name]}
     guards = [{name: compile_bundle(each) for name, each in side.items()} for side in (before, after)]
@@ -95,7 +96,7 @@ def run(
         given = read_document(facts) if facts is not None else (record.found["facts"] if record is not None else {})
         sides = zip((before, after), guards, strict=True)
         judged = [_judge(side[engine], compiled[engine], at, given, usual=record is None) for side, compiled in sides]
-    history = None if decisions is None else _history(decisions, *guards)
+    history = None if decisions is None else _history(decisions, data_dir, *guards)
     if format_ is Format.JSON:
         print_json(_json(settings, judged, moved, history))
     else:
@@ -126,13 +127,10 @@ def _judge(bundle: Bundle, guards: GuardSet, at: Point, given: Mapping[str, obje
     return _Judged(made, distance(bundle, guards, made, moment))
 
 
-def _history(source: Path, before: Mapping[str, GuardSet], after: Mapping[str, GuardSet]) -> Impact:
-    from mqk.analysis.history.backends import Engine, opened  # noqa: PLC0415 - loads Ibis
+def _history(decisions: str, data_dir: Path, before: Mapping[str, GuardSet], after: Mapping[str, GuardSet]) -> Impact:
     from mqk.analysis.history.impact import measure_impact  # noqa: PLC0415 - loads Ibis
-    from mqk.analysis.history.records import read_parts  # noqa: PLC0415 - loads Arrow
 
-    parts = read_parts(source)
-    with opened(Engine.DUCKDB) as backend:
+    with history_source.history(decisions, data_dir, history_source.Reckoner.DUCKDB) as (backend, parts):
         return measure_impact(backend, parts, before, after)
 
 
