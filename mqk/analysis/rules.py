@@ -37,8 +37,8 @@ _GATE = "order.reduces"
 class Judged:
     """One rule with its checked conditions, judged as guard.py judges it.
 
-    `level` is what a breach contributes, as a step on the point's ladder; `elsewhere` holds for symbols that the rule
-    is not about, `waived` where a waiver sets it aside.
+    `level` is what a breach contributes, as a step on the point's ladder; `symbols` are those that the rule is about
+    (None: all), `elsewhere` holds for any other, `waived` where a waiver sets it aside.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Judged:
     source: RuleSource
     elsewhere: Expr | None = None
     waived: Expr | None = None
+    symbols: frozenset[str] | None = None
 
     @property
     def span(self) -> Span:
@@ -126,6 +127,7 @@ def judged(source: RuleSource, environment: PolicyEnvironment) -> Judged | None:
         latch=source.latch,
         source=source,
         elsewhere=_elsewhere(when, point),
+        symbols=symbols_of(when, INDEXED[point]) if point in INDEXED else None,
         waived=_any(waived),
     )
 

@@ -115,7 +115,7 @@ class _Comparison:
         covers = [
             each
             for each in self._everything_above()
-            if all(weighs(each, rule) for rule in rules) and facts_of(each) <= spoken_of
+            if all(weighs(each, rule) for rule in rules) and facts_of(each) <= spoken_of and _meets(each, rules)
         ]
         by_id = {each.id: each for each in covers}
         if not all(rule.id in by_id for rule in rules):
@@ -156,7 +156,7 @@ class _Comparison:
 
             if prove.impossible(self._point, alone, self._budget or prove.BUDGET):
                 return Answer(Verdict.PROVED)
-        covers = [each for each in self._everything_above() if weighs(each, rule)]
+        covers = [each for each in self._everything_above() if weighs(each, rule) and _meets(each, [rule])]
 
         def together(encoder: Encoder) -> Term:
             return model.lets_pass(encoder, rule, covers)
@@ -174,6 +174,11 @@ class _Comparison:
             texts += texts_of(self._above[source.id])
         read = rests_on(self._low, texts) | rests_on(self._high, texts)
         return tuple(self._differing[name] for name in self._differing if name in read)
+
+
+def _meets(one: Judged, others: Sequence[Judged]) -> bool:
+    """Whether a rule is about a symbol that one of some others is about: if not, it passes where they fail."""
+    return one.symbols is None or any(each.symbols is None or one.symbols & each.symbols for each in others)
 
 
 def weighs(one: Judged, other: Judged) -> bool:

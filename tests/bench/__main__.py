@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, guard, peers, scale
+from tests.bench import backtest, check, diff, guard, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -42,6 +42,10 @@ def main() -> None:
     table = Table("policies checked, from a cold start", "seconds", box=None)
     for checked in check.measure(POLICIES, SCHEMAS):
         table.add_row(checked.name, f"{checked.seconds:.2f}")
+    console.print(table)
+    table = Table("policies compared", "seconds", "changed rules", box=None)
+    for cost in diff.measure(POLICIES):
+        table.add_row(cost.name, f"{cost.seconds:.2f}", str(cost.pairs))
     console.print(table)
 
 

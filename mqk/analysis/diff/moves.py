@@ -3,12 +3,11 @@
 What lives here: one difference for each move from a state to another, with a path to show it. What does not: whether a
 machine makes sense (lifecycle.py).
 
-A move into a sticky state is how a run is stopped: there less is looser, and more is tighter.
+A move that leads away from trading is how a run is stopped: where it is less possible, less can be stopped.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from mqk.dsl.emit_smt_numbers import Term
 
 _AT = Point.TRANSITION
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 Key = tuple[str, str, str]
 
 
@@ -88,12 +86,20 @@ def _states(sides: Sides, one: LifecycleSource, other: LifecycleSource) -> Itera
     for state in sorted(one.states.keys() | other.states.keys()):
         before, after = one.states.get(state), other.states.get(state)
         if before != after:
-            begins = "initial" in (before, after)
-            found = Direction.INCOMPARABLE if begins else Direction.EQUAL
-            why = "a run begins elsewhere" if begins else "the moves from it and to it are what counts"
+            found, why = _kind(before, after)
             spans = place(sides.low, key), place(sides.high, key)
             difference = Difference(f"lifecycle.{one.id}.{state}", "state", before, after, *spans)
             yield difference.change(sides.high.engine, found, why)
+
+
+def _kind(before: str | None, after: str | None) -> tuple[Direction, str]:
+    if "initial" in (before, after):
+        return Direction.INCOMPARABLE, "a run begins elsewhere"
+    if "sticky" in (before, after):
+        held = after == "sticky"
+        why = "`any` does not lead out of it any more"
+        return (Direction.TIGHTER, why) if held else (Direction.LOOSER, "`any` leads out of it too")
+    return Direction.EQUAL, "the moves from it and to it are what counts"
 
 
 def _invariants(sides: Sides, one: LifecycleSource, other: LifecycleSource) -> Iterator[Change]:
@@ -120,108 +126,144 @@ def _by_key(machine: LifecycleSource) -> dict[Key, list[TransitionSource]]:
 
 def _moves(sides: Sides, one: LifecycleSource, other: LifecycleSource) -> Iterator[Change]:
     before, after = _by_key(one), _by_key(other)
-    asked: dict[tuple[Span | None, Span | None], Change | None] = {}
+    far = _distances(one), _distances(other)
+    asked: dict[tuple[Span, ...], Change] = {}
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key, []), after.get(key, [])
-        sticky = (other if now else one).states[key[2]] == "sticky"
-        for found in _move(sides, other, key, was, now, asked):
-            yield replace(found, direction=found.direction.mirrored, witness=None) if sticky else found
+        found = _move(sides, other, key, was, now, asked)
+        if found is None:
+            continue
+        # A move that is on one side alone is what it is there.
+        stops = {_stops(each, key) for each, moves in zip(far, (was, now), strict=True) if moves}
+        if stops == {False} or found.direction in (Direction.EQUAL, Direction.UNDECIDED):
+            yield found
+        elif stops == {True} and all(each.states.get(key[2]) == "sticky" for each in (one, other)):
+            yield replace(found, direction=found.direction.mirrored, witness=None, why=_STOP)
+        else:
+            yield replace(found, direction=Direction.INCOMPARABLE, why=found.why or _AWAY)
+
+
+_STOP = "it leads away from trading: where less of it is possible, less can be stopped"
+_AWAY = "it is a way to stop, and a way around what other moves ask for"
+# Where an engine trades.
+_TRADING = "RUNNING"
+
+
+def _distances(machine: LifecycleSource) -> Mapping[str, int]:
+    """How many moves each state is from trading; states from which nothing leads there are furthest."""
+    found = {_TRADING: 0} if _TRADING in machine.states else {}
+    pending = deque(found)
+    while pending:
+        state = pending.popleft()
+        for move in machine.transitions:
+            for start in move.from_states if move.to == state else ():
+                if start not in found:
+                    found[start] = found[state] + 1
+                    pending.append(start)
+    return {state: found.get(state, len(machine.states)) for state in machine.states}
+
+
+def _stops(far: Mapping[str, int], key: Key) -> bool:
+    """Whether a move leads away from trading."""
+    return far[key[2]] > far[key[0]]
 
 
 def _move(
     sides: Sides,
-    machine: LifecycleSource,
+    other: LifecycleSource,
     key: Key,
     was: Sequence[TransitionSource],
     now: Sequence[TransitionSource],
-    asked: dict[tuple[Span | None, Span | None], Change | None],
-) -> Iterator[Change]:
+    asked: dict[tuple[Span, ...], Change],
+) -> Change | None:
+    """How one move from a state to another differs; None when it does not."""
     state, _, to = key
-    path = f"lifecycle.{machine.id}.{state}->{to}"
-    spans = was[0].span if was else None, now[0].span if now else None
+    path = f"lifecycle.{other.id}.{state}->{to}"
     told = [", or ".join(_told(each) for each in moves) or None for moves in (was, now)]
+    spans = was[0].span if was else None, now[0].span if now else None
+    difference = Difference(path, "transition", told[0], told[1], *spans)
     if not was or not now:
-        found = Direction.LOOSER if now else Direction.TIGHTER
-        change = Difference(path, "transition", told[0], told[1], *spans).change(sides.high.engine, found)
-        yield replace(change, witness=_path(sides, machine, key, None)) if now else change
-        return
-    hands = _hands(was, now)
-    if hands is not None:
-        roles = [" or ".join(sorted({each.role or "anybody" for each in moves})) for moves in (was, now)]
-        difference = Difference(f"{path}.role", "transition", roles[0], roles[1], *spans)
-        yield difference.change(sides.high.engine, hands, "it is made by other hands")
-    words = _words(was, now)
-    if words is not None:
-        sentences = [" or ".join(each.confirm for each in moves if each.confirm) or None for moves in (was, now)]
-        difference = Difference(f"{path}.confirm", "transition", sentences[0], sentences[1], *spans)
-        yield difference.change(sides.high.engine, words, "what has to be typed for it")
-    if spans not in asked:
-        asked[spans] = _condition(sides, machine, key, was, now)
-    opened = asked[spans]
-    if opened is not None:
-        yield replace(opened, path=f"{path}.require")
+        change = difference.change(sides.high.engine, Direction.LOOSER if now else Direction.TIGHTER)
+        return replace(change, witness=_path(sides, other, key, now[0], None)) if now else change
+    read = rests_on(sides.low, _words_of(was)) | rests_on(sides.high, _words_of(now))
+    same = sorted(map(_content_of, was)) == sorted(map(_content_of, now))
+    if same and not read & changed(sides.low, sides.high).keys():
+        return None
+    # One answer for the states that exactly the same moves leave.
+    spelt = (*(each.span for each in was), was[0].span, *(each.span for each in now))
+    if spelt not in asked:
+        asked[spelt] = _judged(sides, other, key, was, now, difference)
+    return replace(asked[spelt], path=path + _facet(was, now))
+
+
+def _content_of(move: TransitionSource) -> tuple[str, ...]:
+    return tuple(str(each) for each in (*_said(move), move.role, move.confirm))
+
+
+def _facet(was: Sequence[TransitionSource], now: Sequence[TransitionSource]) -> str:
+    """What alone of a move differs, as the end of its path; nothing where it is more, or how things are paired."""
+    if len(was) != len(now):
+        return ""
+    differing = {
+        name
+        for one, other in zip(was, now, strict=True)
+        for name, a, b in (
+            (".role", one.role, other.role),
+            (".confirm", one.confirm, other.confirm),
+            (".require", _said(one), _said(other)),
+        )
+        if a != b
+    }
+    return differing.pop() if len(differing) == 1 else "" if differing else ".require"
 
 
 def _told(move: TransitionSource) -> str:
     said = [f"by {move.by}"]
     said += [f"role {move.role}"] if move.role else []
     said += [f"{word} {text.text}" for word, text in (("when", move.when), ("require", move.require)) if text]
+    said += [f"confirm {move.confirm}"] if move.confirm else []
     return ", ".join(said)
 
 
-def _hands(was: Sequence[TransitionSource], now: Sequence[TransitionSource]) -> Direction | None:
-    before, after = ({each.role for each in moves} for moves in (was, now))
-    if before == after:
-        return None
-    if None in after and None not in before:
-        return Direction.LOOSER
-    if None in before and None not in after:
-        return Direction.TIGHTER
-    return Direction.LOOSER if before < after else Direction.TIGHTER if after < before else Direction.INCOMPARABLE
-
-
-def _words(was: Sequence[TransitionSource], now: Sequence[TransitionSource]) -> Direction | None:
-    """Whether less has to be typed: no sentence at all, or one that names less of what is about to happen."""
-    before, after = ([each.confirm for each in moves] for moves in (was, now))
-    if sorted(map(str, before)) == sorted(map(str, after)):
-        return None
-    if None in after and None not in before:
-        return Direction.LOOSER
-    if None in before and None not in after:
-        return Direction.TIGHTER
-    named = [set(_PLACEHOLDER.findall(" ".join(filter(None, each)))) for each in (before, after)]
-    if named[0] == named[1]:
-        return Direction.EQUAL
-    return Direction.LOOSER if named[1] < named[0] else Direction.TIGHTER if named[0] < named[1] else Direction.EQUAL
-
-
-def _condition(
+def _judged(
     sides: Sides,
     machine: LifecycleSource,
     key: Key,
     was: Sequence[TransitionSource],
     now: Sequence[TransitionSource],
-) -> Change | None:
-    """Whether a move is possible at other moments than it was."""
-    texts = [[_said(each) for each in moves] for moves in (was, now)]
-    read = rests_on(sides.low, _words_of(was)) | rests_on(sides.high, _words_of(now))
-    if texts[0] == texts[1] and not read & changed(sides.low, sides.high).keys():
-        return None
-    before, after = (
-        [_conditions(each, PolicyEnvironment.of(bundle, _AT)) for each in moves]
-        for bundle, moves in ((sides.low, was), (sides.high, now))
-    )
-    opened = _opened(before, after, sides.high, sides.budget)
-    closed = _opened(after, before, sides.low, sides.budget)
-    found = joined([_direction(opened), _direction(closed).mirrored])
-    told = [", or ".join(_told(each) for each in moves) for moves in (was, now)]
-    change = Difference("", "transition", told[0], told[1], was[0].span, now[0].span).change(sides.high.engine, found)
-    if opened.witness is None:
-        return replace(change, why=opened.why)
-    shown = _path(sides, machine, key, opened.witness)
-    if shown is None:
-        return replace(change, direction=Direction.UNDECIDED, why="the machines do not bear out what the solver found")
-    return replace(change, witness=shown)
+    difference: Difference,
+) -> Change:
+    """Whether a move is possible at other moments, by other hands or for fewer words than it was, and the reverse."""
+    opened = _newly(was, now, sides.low, sides.high, sides.budget)
+    closed = _newly(now, was, sides.high, sides.low, sides.budget)
+    looser, tighter = (joined(_direction(answer) for _, answer in found) for found in (opened, closed))
+    change = difference.change(sides.high.engine, joined([looser, tighter.mirrored]))
+    shown = [(move, answer) for move, answer in opened if answer.witness is not None]
+    if not shown:
+        why = next((answer.why for _, answer in opened if answer.why), "")
+        return replace(change, why=why)
+    told = [witness for move, answer in shown if (witness := _path(sides, machine, key, move, answer.witness))]
+    if told:
+        return replace(change, witness=told[0])
+    return replace(change, direction=Direction.UNDECIDED, why="the machines do not bear out what the solver found")
+
+
+def _newly(
+    before: Sequence[TransitionSource], after: Sequence[TransitionSource], low: Bundle, high: Bundle, budget: int
+) -> list[tuple[TransitionSource, Answer]]:
+    """For each move of one side: whether there are moments in which no move of the other can be made in its place."""
+    environments = [PolicyEnvironment.of(bundle, _AT) for bundle in (low, high)]
+    found = []
+    for move in after:
+        others = [_conditions(each, environments[0]) for each in before if _asks_no_more(each, move)]
+        found.append((move, _opened(others, [_conditions(move, environments[1])], high, budget)))
+    return found
+
+
+def _asks_no_more(one: TransitionSource, other: TransitionSource) -> bool:
+    """Whether whoever may make one move, with what is to be typed for it, may make another."""
+    words, typed = ([] if each.confirm is None else each.confirm.split() for each in (one, other))
+    return one.role in (None, other.role) and all(words.count(word) <= typed.count(word) for word in words)
 
 
 def _direction(answer: Answer) -> Direction:
@@ -259,21 +301,25 @@ def _opened(before: Sequence[Sequence[Expr]], after: Sequence[Sequence[Expr]], b
     return prove.find(_AT, goal, ordinary(bundle, _AT), really, budget)
 
 
-def _path(sides: Sides, machine: LifecycleSource, key: Key, witness: Witness | None) -> ShownWitness | None:
+def _path(
+    sides: Sides, machine: LifecycleSource, key: Key, move: TransitionSource, witness: Witness | None
+) -> ShownWitness | None:
     """A way from the beginning through the move, as both sides' machines judge its last step."""
     state, by, to = key
     moment = witness or Witness(_AT, ordinary(sides.high, _AT))
     views = lookup_of(moment).views
-    move = next(each for each in machine.transitions if each.by == by and each.to == to and state in each.from_states)
-    told = []
-    for guards in sides.guards:
-        compiled = guards.machines.get(machine.id)
-        if compiled is None:
-            return None
-        names = {"run.id": "R-1", "run.engine": sides.high.engine}
-        role = move.role or "operator"
-        first = compiled.attempt(state, by, role=role, views=views, names=names)
-        told.append(compiled.attempt(state, by, role=role, views=views, names=names, confirmation=first.confirm))
+    names = {"run.id": "R-1", "run.engine": sides.high.engine}
+    compiled = [guards.machines.get(machine.id) for guards in sides.guards]
+    if compiled[0] is None or compiled[1] is None:
+        return None
+    typed = next(
+        (compiled[1].sentence(each, names) for each in compiled[1].transitions if each.span == move.span), None
+    )
+    told = [
+        each.attempt(state, by, role=move.role or "anybody", views=views, names=names, confirmation=typed)
+        for each in compiled
+        if each is not None
+    ]
     if witness is not None and (told[0].to_state == to or told[1].to_state != to):
         return None
     steps = (*_way(machine, state), f"{state} -{by}-> {to}")

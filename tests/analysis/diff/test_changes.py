@@ -79,7 +79,7 @@ OTHERS = [
     ("run.yaml", CLEAR, CLEAR.replace(', confirm: "CLEAR {run.id}"', ""), "lifecycle.sound_run.HALTED->CREATED.confirm",
      "transition", L),
     ("run.yaml", CLEAR, CLEAR + "\n  - {from: RUNNING, to: CREATED, by: reset, role: operator}",
-     "lifecycle.sound_run.RUNNING->CREATED", "transition", L),
+     "lifecycle.sound_run.RUNNING->CREATED", "transition", X),
     ("run.yaml", HALT, HALT.replace("any", "[ARMED, RUNNING]"), "lifecycle.sound_run.CREATED->HALTED", "transition", L),
 ]  # fmt: skip
 
@@ -108,6 +108,52 @@ def test_a_newly_possible_move_is_shown_as_a_path_from_the_beginning() -> None:
     assert looser.witness.path == ("CREATED -halt-> HALTED", "HALTED -clear-> RUNNING")
     assert looser.witness.text.startswith("CREATED -halt-> HALTED -clear-> RUNNING: was refused")
     assert found.engines["DESK"].points["transition"].verdict is X
+
+
+def test_an_answer_about_one_state_is_not_given_for_another() -> None:
+    go = "{from: [CREATED, ARMED], to: RUNNING, by: go, when: run.mode == LIVE, require: reconcile.clean}"
+    before = edited(desk_files(), "run.yaml", ARM, f"{ARM}\n  - {go}")
+    less = "{from: ARMED, to: RUNNING, by: go, when: run.mode == LIVE and run.posture != NORMAL}"
+    after = edited(before, "run.yaml", go, f"{go.replace('LIVE', 'LIVE and run.posture == NORMAL')}\n  - {less}")
+    told = {each.path: each.direction for each in diff(before, after).changes}
+    assert told["lifecycle.sound_run.CREATED->RUNNING.require"] is T
+    assert told["lifecycle.sound_run.ARMED->RUNNING"].loosens
+
+
+@pytest.mark.parametrize("asked", ['confirm: "ARM {run.id}"', "role: risk_officer"])
+def test_a_hand_or_a_word_that_is_asked_for_at_other_moments_is_looser(asked: str) -> None:
+    plain = [ARM.replace("role: operator, ", ""), ARM.replace("role: operator, ", "").replace("==", "!=")]
+    with_it = [each.replace("by: arm, ", f"by: arm, {asked}, ") for each in plain]
+    files = edited(desk_files(), "run.yaml", ARM, with_it[0])
+    other = "{from: CREATED, to: ARMED, by: arm, role: operator, when: run.mode != LIVE}"
+    before, after = edited(files, "run.yaml", other, plain[1]), edited(files, "run.yaml", other, with_it[1])
+    after = edited(after, "run.yaml", with_it[0], plain[0])
+    found = only(diff(before, after))
+    assert found.path.startswith("lifecycle.sound_run.CREATED->ARMED")
+    assert found.direction is X
+    assert found.witness is not None
+    assert found.witness.facts["run.mode"] == "LIVE"
+
+
+def test_a_state_made_sticky_does_not_hide_that_anybody_may_leave_a_halt() -> None:
+    before = desk_files()
+    after = edited(before, "run.yaml", CLEAR, "{from: HALTED, to: CREATED, by: clear}")
+    for files in (after, edited(after, "run.yaml", "CREATED: initial, ARMED: {}", "CREATED: initial, ARMED: sticky")):
+        found = {each.path: each.direction for each in diff(before, files).changes}
+        assert found["lifecycle.sound_run.HALTED->CREATED"] is L
+
+
+def test_a_running_engine_that_can_be_stopped_less_is_no_tightening() -> None:
+    stop = "\n  - {from: [ARMED, RUNNING], to: CREATED, by: stop, role: operator}"
+    before = edited(desk_files(), "run.yaml", CLEAR, CLEAR + stop)
+    for less in (stop.replace("[ARMED, RUNNING]", "ARMED"), stop.replace("}", ", require: reconcile.clean}")):
+        assert diff(before, edited(before, "run.yaml", stop, less)).verdict.loosens
+
+
+def test_less_that_is_typed_is_looser() -> None:
+    before = desk_files()
+    after = edited(before, "run.yaml", 'confirm: "CLEAR {run.id}"', 'confirm: "{run.id}"')
+    assert only(diff(before, after)).direction is L
 
 
 def test_a_condition_of_a_move_that_is_dropped_is_shown_by_both_machines() -> None:
