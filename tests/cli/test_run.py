@@ -67,6 +67,7 @@ def test_a_paper_run_is_played_shown_and_explained(mqk: Mqk, bars: Path) -> None
     assert (told["decision_id"], told["outcome"], told["engine"]) == (denied, "deny", "MAIN")
     assert told["findings"][0]["rule"] == "CAP-01"
     assert told["facts"]["order.side"] == "BUY"
+    assert told["distance"]["rules"][0]["flips"]
     text = mqk("why", denied).out
     assert told["findings"][0]["message"] in text
     assert "order.side" in text
