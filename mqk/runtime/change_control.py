@@ -18,7 +18,7 @@ from mqk.policy import PolicySet
 from mqk.policy.packing import Packed, check_hashes, laid_out, load_laid_out, stored, verify_packed
 from mqk.policy.signing import configured, trust_of, verify
 from mqk.quantity import format_instant
-from mqk.runtime.weighing import weigh
+from mqk.runtime.weighing import require_sound, weigh
 from mqk.store import Refused, StoreError, audit, policies, runs
 from mqk.store.values import instant
 
@@ -68,6 +68,7 @@ def propose(
     _trusted(conn, packed, file, keys)
     with laid_out(packed) as folder:
         head = check_hashes(packed, folder, file)
+    require_sound(head, instant(at).date())
     signatures = [{"key": each.key, "signature": each.signature} for each in packed.signatures]
     revision, sha256 = packed.revision, packed.sha256
     policies.keep(conn, revision=revision, sha256=sha256, payload=packed.payload, signatures=signatures, at=at)

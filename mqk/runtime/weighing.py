@@ -1,7 +1,7 @@
 """What a proposed set of policies means for an engine against the active one, from a day on and on every day to come.
 
-What lives here: which days are compared, and what several comparisons come to. What does not: the comparison of two
-policies itself (mqk.analysis.diff).
+What lives here: what may be proposed at all, which days are compared, and what that comes to. What does not: the
+comparison of two policies itself (mqk.analysis.diff).
 
 What begins or ends later is part of what is approved: a waiver of next month loosens, although nothing changes today.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle
+from mqk.guards import compile_bundle
+from mqk.policy import Bundle, Diagnostic, PolicyError, PolicySet, Severity, effective_bundle, in_order
 from mqk.policy.timeline import turning_days
 from mqk.quantity import format_date
 
@@ -26,6 +27,27 @@ class Weighed:
 
     verdict: str
     changes: tuple[dict[str, Any], ...]
+
+
+def require_sound(policies: PolicySet, today: date) -> None:
+    """Make sure that policies are what may run at all: they compile, layers only tighten, and what they claim holds.
+
+    Raises PolicyError with everything that `mqk policy check` and `mqk policy prove` would say of their engines.
+    """
+    from mqk.analysis.claims import prove_all  # noqa: PLC0415 - only this pays for the solver
+    from mqk.analysis.soundness import unsound  # noqa: PLC0415
+
+    def bundle_of(name: str) -> Bundle | None:
+        return effective_bundle(policies, name, as_of=today) if name in policies.ids("engine") else None
+
+    found: list[Diagnostic] = []
+    for name in policies.ids("engine"):
+        bundle = effective_bundle(policies, name, as_of=today)
+        compile_bundle(bundle)
+        found += [each for each in unsound(bundle) if each.severity is Severity.ERROR]
+        found += [fault for proof in prove_all(bundle, bundle_of) if (fault := proof.diagnostic()) is not None]
+    if found:
+        raise PolicyError(in_order(found))
 
 
 def weigh(base: PolicySet | None, head: PolicySet, engine: str, today: date) -> Weighed:

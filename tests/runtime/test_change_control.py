@@ -147,6 +147,34 @@ def test_what_cannot_run_today_is_not_proposed(tmp_path: Path) -> None:
         weigh(None, head, "DESK", date(2026, 3, 1))
 
 
+LOOSE_LAYER = ("engine.yaml", "max_position: 15%", "max_position: 30%")
+WRONG_CLAIM = """kind: risk
+id: claims
+title: What the desk promises
+owner: risk
+claims:
+  - {id: CLAIM-01, title: Nothing is ever denied, at: order, when: order.qty > 0, never: [deny]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "code"),
+    [
+        ((LOOSE_LAYER,), None, "MQK-1420"),
+        ((("engine.yaml", "risk: [desk_risk", "risk: [desk_risk, claims"),), WRONG_CLAIM, "MQK-1428"),
+    ],
+)
+def test_what_check_and_prove_refuse_is_not_proposed(
+    begin: Callable[[], Any], tmp_path: Path, changes: tuple[tuple[str, str, str], ...], more: str | None, code: str
+) -> None:
+    packed = pack(desk(tmp_path / "desk", *changes, more=more), 1)
+    with begin() as conn:
+        with pytest.raises(PolicyError) as refused:
+            change_control.propose(conn, packed, file="x", by=Asker("ana", "ana"), reason="r", at=T0)
+        assert code in {each.code for each in refused.value.diagnostics}
+        assert policies.proposals(conn) == []
+
+
 def test_a_verdict_that_was_written_down_wrongly_does_not_activate_a_loosening(
     begin: Callable[[], Any], tmp_path: Path
 ) -> None:
