@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, diff, guard, peers, scale
+from tests.bench import backtest, check, diff, guard, history, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -38,6 +38,13 @@ def main() -> None:
     for speed in backtest.measure(POLICIES):
         name = f"{speed.symbols} symbol{'s' if speed.symbols > 1 else ''}"
         table.add_row(name, f"{speed.bars:,}", f"{speed.bars_per_second:,.0f}", str(speed.orders), str(speed.denied))
+    console.print(table)
+    table = Table(
+        "recorded decisions judged again, eight rules", "decisions", "seconds", "ratio", "flips", "MB", box=None
+    )
+    for judged in history.measure(POLICIES):
+        figures = (f"{judged.decisions:,}", f"{judged.seconds:.2f}", f"{judged.ratio:.2f}x", f"{judged.flips:,}")
+        table.add_row(judged.name, *figures, f"{judged.peak_megabytes:,}")
     console.print(table)
     table = Table("policies checked, from a cold start", "seconds", box=None)
     for checked in check.measure(POLICIES, SCHEMAS):

@@ -268,8 +268,19 @@ def test_an_interrupted_run_is_stopped_and_goes_on_as_if_nothing_had_been(
     summary = player.play()
     expected, kept = undisturbed
     found = record(player.url)
-    assert {part: found[part] for part in TRADES} == {part: kept[part] for part in TRADES}
+    assert {part: aside(found[part]) for part in TRADES} == {part: aside(kept[part]) for part in TRADES}
     assert (summary.final_equity, summary.state_sha256) == (expected.final_equity, expected.state_sha256)
+
+
+def aside(rows: Any) -> list[Any]:
+    """Rows without since when the run is armed, which an interruption changes and which no rule of these reads."""
+    return [
+        tuple(
+            {name: value for name, value in each.items() if name != "run.armed_for"} if isinstance(each, dict) else each
+            for each in row
+        )
+        for row in rows
+    ]
 
 
 def test_a_record_is_not_continued_with_strategies_that_would_have_traded_otherwise(player: Player) -> None:

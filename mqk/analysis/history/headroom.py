@@ -117,7 +117,7 @@ def _measured(
     points = tuple(point for point in _points(guard.point) if point in part.points)
     if not points:
         return
-    chosen = recorded_at(table, engine, [point.value for point in points])
+    chosen = recorded_at(table, part, engine, points)
     measures: dict[str, Any] = {}
     for number, clause in enumerate(clauses):
         try:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect, engines_of
+from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect, engines_of, in_utc
 from mqk.analysis.history.replay import moment_of
 from mqk.guards import Decision, Guard, GuardSet, Point, Result
 from mqk.guards.points import ALLOW, LADDERS, most_severe
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from mqk.analysis.history.backends import Backend
     from mqk.analysis.history.records import Part
 
-_EPOCH: Final = date(1970, 1, 1)
-
 
 @dataclass(frozen=True, slots=True)
 class Flip:
     """Decisions of one day that come out otherwise, for the same reasons. `notional` in micros.
 
-    `rules` are those that make the difference: the head's where it is the severer one, else the base's.
+    `rules` are those that make the difference: the head's where it is the severer one, else the base's. `first` is the
+    instant of the first of them.
     """
 
     engine: str
@@ -41,7 +41,7 @@ class Flip:
     rules: tuple[str, ...]
     decisions: int
     notional: int
-    sample: str
+    first: datetime
 
     @property
     def loosens(self) -> bool:
@@ -103,11 +103,30 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
+    """A guard, where its rules' answers are, and what it makes of each pattern: there are few, on many days."""
+
     guard: Guard
     places: tuple[Place, ...]
+    _known: dict[tuple[int, ...], tuple[str, tuple[str, ...], bool]] = field(default_factory=dict)
+    _losses: dict[tuple[int, ...], list[tuple[str, str, str]]] = field(default_factory=dict)
 
     def outcome(self, tally: Tally) -> tuple[str, tuple[str, ...], bool]:
         """The outcome, the rules that ask for it, and whether rules that could not be judged leave it open."""
+        if tally.words not in self._known:
+            self._known[tally.words] = self._outcome(tally)
+        return self._known[tally.words]
+
+    def losses(self, tally: Tally) -> list[tuple[str, str, str]]:
+        """The rules that could not be judged, each with why and where it is written."""
+        if tally.words not in self._losses:
+            self._losses[tally.words] = [
+                (rule.id, place.lost or "its numbers may need more than 38 digits", str(rule.span))
+                for rule, place in zip(self.guard.rules, self.places, strict=True)
+                if place.of(tally.words) == LOST
+            ]
+        return self._losses[tally.words]
+
+    def _outcome(self, tally: Tally) -> tuple[str, tuple[str, ...], bool]:
         point = self.guard.point
         said = [place.of(tally.words) for place in self.places]
         effects = [effect(rule, each) for rule, each in zip(self.guard.rules, said, strict=True)]
@@ -137,7 +156,7 @@ def measure_impact(
     lost: Counter[tuple[str, Point, str, str, str, str]] = Counter()
     elsewhere: Counter[str] = Counter()
     flips: list[tuple[Flip, Part]] = []
-    days: set[int] = set()
+    days: set[date] = set()
     unlike = other = 0
     for part in parts:
         table = backend.table(part)
@@ -160,13 +179,13 @@ def measure_impact(
                     if flip is not None:
                         flips.append((flip, part))
                     for name, side in (("base", before), ("head", after)):
-                        for key in _losses(name, side, tally, engine):
-                            lost[key] += tally.decisions
+                        for rule, why, span in side.losses(tally):
+                            lost[engine, point, name, rule, why, span] += tally.decisions
     sample = tuple(_shown(backend, flips, base, head, limit))
     return Impact(
         dict(judged),
-        _day(min(days)) if days else None,
-        _day(max(days)) if days else None,
+        min(days, default=None),
+        max(days, default=None),
         tuple(sorted((flip for flip, _ in flips), key=lambda each: (each.engine, each.point, each.day, each.rules))),
         {key: count for key, count in unknown.items() if count},
         unlike,
@@ -189,15 +208,7 @@ def _compared(tally: Tally, point: Point, before: _Side, after: _Side, *, same: 
         return None, True
     ladder = LADDERS[point]
     rules = now_rules if ladder.index(now) > ladder.index(was) else was_rules
-    day = _day(tally.day)
-    return Flip(tally.engine, point, day, was, now, rules, tally.decisions, tally.notional, tally.sample), True
-
-
-def _losses(name: str, side: _Side, tally: Tally, engine: str) -> Iterator[tuple[str, Point, str, str, str, str]]:
-    for rule, place in zip(side.guard.rules, side.places, strict=True):
-        if place.of(tally.words) == LOST:
-            why = place.lost or "its numbers may need more than 38 digits"
-            yield engine, side.guard.point, name, rule.id, why, str(rule.span)
+    return Flip(tally.engine, point, tally.day, was, now, rules, tally.decisions, tally.notional, tally.first), True
 
 
 def _shown(
@@ -209,7 +220,7 @@ def _shown(
 ) -> Iterator[Shown]:
     """A sample of as many kinds as there are, judged again by the real guards."""
     kinds: dict[tuple[object, ...], list[tuple[Flip, Part]]] = defaultdict(list)
-    for flip, part in sorted(flips, key=lambda pair: (pair[0].day, pair[0].sample)):
+    for flip, part in sorted(flips, key=lambda pair: (pair[0].first, pair[0].rules)):
         kinds[flip.engine, flip.point, flip.before, flip.after, flip.rules].append((flip, part))
     chosen: list[tuple[Flip, Part]] = []
     while len(chosen) < limit and any(kinds.values()):
@@ -217,24 +228,30 @@ def _shown(
             if waiting and len(chosen) < limit:
                 chosen.append(waiting.pop(0))
     for part in dict.fromkeys(part for _, part in chosen):
-        wanted = {flip.sample: flip for flip, theirs in chosen if theirs is part}
+        wanted = [flip for flip, theirs in chosen if theirs is part]
         table = backend.table(part)
-        rows = backend.run(table.filter(table["decision_id"].isin(sorted(wanted)))).to_pylist()
-        for row in sorted(rows, key=lambda each: (each["at"], each["decision_id"])):
-            flip = wanted[row["decision_id"]]
-            if row["engine"] == flip.engine and row["point"] == flip.point.value:
-                yield _judged_again(row, flip, base[flip.engine], head[flip.engine])
+        seconds = sorted({int(flip.first.timestamp()) for flip in wanted})
+        near = table.filter(table["at"].epoch_seconds().cast("int64").isin(seconds))
+        rows = sorted(backend.run(near).to_pylist(), key=lambda row: (row["at"], row["decision_id"]))
+        for flip in wanted:
+            ours = (row for row in rows if (row["engine"], row["point"]) == (flip.engine, flip.point.value))
+            again = (_judged_again(row, flip, base[flip.engine], head[flip.engine]) for row in ours)
+            yield from islice((each for each in again if _is_one_of(each, flip)), 1)
+
+
+def _is_one_of(shown: Shown, flip: Flip) -> bool:
+    """Whether a decision is the first of those that flip so."""
+    return shown.at == flip.first and (shown.before.outcome, shown.after.outcome) == (flip.before, flip.after)
 
 
 def _judged_again(row: Mapping[str, Any], flip: Flip, base: GuardSet, head: GuardSet) -> Shown:
     moment = moment_of(row, flip.point)
     before, after = (side.guards[flip.point].decide(moment.views, moment.problems) for side in (base, head))
-    at = row["at"]
     return Shown(
         flip.engine,
         flip.point,
         row["decision_id"],
-        at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC),
+        in_utc(row["at"]),
         row["symbol"],
         row["side"],
         row["qty"],
@@ -244,7 +261,3 @@ def _judged_again(row: Mapping[str, Any], flip: Flip, base: GuardSet, head: Guar
         before,
         after,
     )
-
-
-def _day(number: int) -> date:
-    return _EPOCH + timedelta(days=number)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from mqk.dsl.emit_ibis_truths import Truth
 from mqk.dsl.emit_python import Rule
 from mqk.guards import Guard, GuardRule, Point
 from mqk.guards.index import INDEXED
+from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
     from mqk.analysis.history.backends import Backend
@@ -34,9 +36,11 @@ LOST: Final = 3
 _IN_ONE: Final = 31
 # Facts of fewer bits need fewer digits: tried in turn when even 38 might not do.
 _REACHES: Final = (FULL, 56, 48, 40, 32, 24)
-SECONDS_A_DAY: Final = 86_400
+EPOCH: Final = date(1970, 1, 1)
 # Said by the engine itself, of an order without a market: no rule made it, and none can change it.
 BY_ENGINE: Final = "market"
+# Such an order has no worst price, which the files say of themselves.
+_WORST: Final = "facts.order.worst_price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +60,24 @@ class Place:
 class Tally:
     """So many decisions of one day with one pattern: what rules said, and what was recorded of them.
 
-    `notional` is the sum in micros; `sample` the first of them by name.
+    `notional` is the sum in micros, `first` the instant of the first of them.
     """
 
     engine: str
-    day: int
+    day: date
     outcome: str
     bundle: str
     words: tuple[int, ...]
     decisions: int
     notional: int
-    sample: str
+    first: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """The expression to run over one part at one point, and where each guard's rules are in its answer."""
 
+    engine: str
     point: Point
     query: Any
     places: tuple[tuple[Place, ...], ...]
@@ -83,15 +88,20 @@ class Question:
         for row in answer.to_pylist():
             words = tuple(int(row[f"w{number}"]) for number in range(self.words))
             yield Tally(
-                row["engine"],
-                int(row["day"]),
+                self.engine,
+                row["day"],
                 row["outcome"],
                 row["bundle"],
                 words,
                 int(row["decisions"]),
                 int(row["notional"] or 0),
-                row["sample"],
+                in_utc(row["first"]),
             )
+
+
+def in_utc(at: datetime) -> datetime:
+    """An instant of an answer; engines that give none name no other zone than UTC."""
+    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard], *, by_day: bool = True) -> Question:
@@ -100,32 +110,37 @@ def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guar
     What guards have in common is judged once; without `by_day` all days are counted as one. Decisions that no rule
     made, of orders without a market, are left out.
     """
+    import ibis  # noqa: PLC0415 - heavy
+
     codes: dict[Any, Place] = {}
     columns: list[Any] = []
-    chosen = recorded_at(table, engine, [point.value])
+    chosen = recorded_at(table, part, engine, [point])
     places = tuple(
         tuple(_placed(chosen, part, guard, number, codes, columns) for number in range(len(guard.rules)))
         for guard in guards
     )
     words = max(-(-len(columns) // _IN_ONE), 1)
     packed = {f"w{number}": _pack(columns[number * _IN_ONE : (number + 1) * _IN_ONE]) for number in range(words)}
-    day = (chosen["at"].epoch_seconds().cast("int64") // SECONDS_A_DAY).cast("int64") if by_day else _small(0)
+    day = chosen["at"].date() if by_day else ibis.literal(EPOCH)
     judged = chosen.select(
         day=day,
         outcome=chosen["outcome"],
         bundle=chosen["bundle"],
-        engine=chosen["engine"],
-        decision_id=chosen["decision_id"],
-        notional=chosen["notional"],
+        at=chosen["at"],
+        notional=chosen["notional"] if _adds_up(part, point) else chosen["notional"].cast(WIDE),
         **packed,
     )
-    keys = ["engine", "day", "outcome", "bundle", *packed]
+    keys = ["day", "outcome", "bundle", *packed]
     query = judged.group_by(keys).agg(
-        decisions=judged.count(),
-        notional=judged["notional"].cast(WIDE).sum(),
-        sample=judged["decision_id"].min(),
+        decisions=judged.count(), notional=judged["notional"].sum(), first=judged["at"].min()
     )
-    return Question(point, query, places, words)
+    return Question(engine, point, query, places, words)
+
+
+def _adds_up(part: Part, point: Point) -> bool:
+    """Whether the notional of all rows together fits into 64 bits, as the files say of themselves."""
+    extent = part.extent("notional", [point])
+    return max(abs(extent.low), abs(extent.high)) * part.rows <= INT64_MAX
 
 
 def engines_of(backend: Backend, table: Any) -> dict[str, int]:
@@ -139,10 +154,12 @@ def engines_in(backend: Backend, parts: Sequence[Part]) -> frozenset[str]:
     return frozenset(name for part in parts for name in engines_of(backend, backend.table(part)))
 
 
-def recorded_at(table: Any, engine: str, points: Sequence[str]) -> Any:
+def recorded_at(table: Any, part: Part, engine: str, points: Sequence[Point]) -> Any:
     """The decisions of an engine at some points, without those that no rule made."""
-    ours = table["point"].isin(points) & (table["engine"] == engine)
-    return table.filter(ours & ~table["deciding"].contains(BY_ENGINE))
+    ours = table["point"].isin([point.value for point in points]) & (table["engine"] == engine)
+    if Point.ORDER in points and part.extent(_WORST, points).nullable:
+        ours &= ~table["deciding"].contains(BY_ENGINE)
+    return table.filter(ours)
 
 
 def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, Place], columns: list[Any]) -> Place:
@@ -191,13 +208,11 @@ def code_of(
 
 
 def _coded(truth: Truth) -> Any:
-    import ibis  # noqa: PLC0415 - heavy
-
+    """A condition as a code: PASS is zero and BREACH one, as SQL counts what does not hold."""
     if truth.constant is not None:
         return _small(PASS if truth.constant else BREACH)
-    if not truth.nullable:
-        return ibis.cases((truth.column, _small(PASS)), else_=_small(BREACH))
-    return ibis.cases((truth.column, _small(PASS)), (~truth.column, _small(BREACH)), else_=_small(ERROR))
+    code = (~truth.column).cast("int8").cast("int64")
+    return code.fill_null(ERROR) if truth.nullable else code
 
 
 def _small(value: int) -> Any:

@@ -67,6 +67,11 @@ class Part:
         """The points at which it may hold decisions."""
         return tuple(point for point in Point if point.value in self.extents)
 
+    def extent(self, name: str, points: Iterable[Point]) -> Extent:
+        """What a column holds at some points."""
+        known = [self.extents[point.value] for point in points if point.value in self.extents]
+        return reduce(lambda a, b: a | b, (each.get(name, Extent()) for each in known)) if known else Extent()
+
 
 def read_parts(source: Path) -> tuple[Part, ...]:
     """The parts of a file or of a folder of files. Raises RecordsError for what holds no recorded decisions."""
@@ -165,8 +170,9 @@ class Recorded:
             import ibis  # noqa: PLC0415 - heavy
 
             age = self._column(f"{AGES}{ref.name}", f"age({ref.name})")
-            column = ibis.cases((age.fill_null(0) <= ref.max_age, column), else_=ibis.null(column.type()))
-            nullable = True
+            if self._extent(f"{AGES}{ref.name}").high > ref.max_age:
+                column = ibis.cases((age.fill_null(0) <= ref.max_age, column), else_=ibis.null(column.type()))
+                nullable = True
         if ref.type.kind in _WORDS:
             return Held(column, present, nullable)
         return self._bounded(column, present, extent, nullable=nullable)
@@ -242,8 +248,7 @@ class Recorded:
         return self.table[name]
 
     def _extent(self, name: str) -> Extent:
-        known = [self.part.extents[point.value] for point in self.points if point.value in self.part.extents]
-        return reduce(lambda a, b: a | b, (each.get(name, Extent()) for each in known)) if known else Extent()
+        return self.part.extent(name, self.points)
 
     def _unusable(self, name: str) -> Any:
         """Whether a fact was given and could not be used."""

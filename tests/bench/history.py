@@ -1,0 +1,208 @@
+"""Recorded decisions judged again: `mqk policy impact` on DuckDB beside SQL written by hand, and beside a Python loop.
+
+The history is a real backtest's, multiplied in DuckDB with other instants, quantities and equities, so that it is the
+same every time. Eight rules of MAIN are judged under two values of two limits; all three must find the same flips.
+1,000,000 decisions, and as many as MQK_BENCH_DECISIONS says, such as 50_000_000.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from mqk.analysis.history.backends import Engine, opened
+from mqk.analysis.history.impact import measure_impact
+from mqk.analysis.history.records import read_parts
+from mqk.analysis.history.replay import moment_of
+from mqk.backtest import run_backtest
+from mqk.guards import GuardSet, Point, compile_bundle
+from mqk.policy import Bundle, effective_bundle, load_policies
+from mqk.quantity import Ratio, parse_ratio
+from tests.bench.backtest import SYMBOLS, walk
+
+RULES = ("CAP-01", "CAP-02", "CAP-05", "CAP-07", "ORD-01", "ORD-02", "ORD-08", "ORD-18")
+LIMITS = {"max_position": ("20%", "18%"), "max_gross": ("100%", "95%")}
+LOOP = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How long one way of judging a history took, and what it found."""
+
+    decisions: int
+    name: str
+    seconds: float
+    ratio: float
+    flips: int
+    peak_megabytes: int
+
+
+def sides(policies: Path) -> tuple[GuardSet, GuardSet]:
+    """MAIN with eight of its rules, before and after a change of two limits."""
+    bundle = effective_bundle(load_policies([policies]), "MAIN")
+    names = {"max_position", "max_gross", "max_positions", "tradable", "max_order_qty", "max_order_value"}
+    names |= {"max_volume_share", "warm_up"}
+    small = replace(
+        bundle,
+        rules=tuple(rule for rule in bundle.rules if rule.id in RULES),
+        limits={name: limit for name, limit in bundle.limits.items() if name in names},
+        lets={},
+        tables={},
+        lifecycles={},
+    )
+    before, after = (
+        _with(small, {name: parse_ratio(texts[side]) for name, texts in LIMITS.items()}) for side in (0, 1)
+    )
+    return compile_bundle(before), compile_bundle(after)
+
+
+def _with(bundle: Bundle, values: dict[str, Ratio]) -> Bundle:
+    changed = {name: replace(bundle.limits[name], value=value) for name, value in values.items()}
+    return replace(bundle, limits={**bundle.limits, **changed})
+
+
+def multiplied(seed: Path, out: Path, decisions: int) -> None:
+    """A history of so many decisions, in files of five million at most."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    (rows,) = connection.execute(f"SELECT count(*) FROM '{seed}' WHERE point = 'order'").fetchone() or (0,)
+    done = 0
+    for number in range(-(-decisions // 5_000_000)):
+        many = min(decisions - done, 5_000_000)
+        connection.execute(
+            f"""
+            COPY (
+                SELECT s.* REPLACE (
+                    'd' || (i * {rows} + row_number() OVER ()) AS decision_id,
+                    s."at" + to_days(CAST(i % 250 AS INTEGER)) AS "at",
+                    s."facts.order.qty" + i % 7 AS "facts.order.qty",
+                    s."facts.account.equity" + (i % 1000) * 1_000_000 AS "facts.account.equity",
+                    s."facts.positions"[1:2] AS "facts.positions",
+                    s."facts.working"[1:2] AS "facts.working"
+                )
+                FROM (SELECT * FROM '{seed}' WHERE point = 'order') s,
+                     range({done // rows}, {(done + many) // rows + 1}) r(i)
+                LIMIT {many}
+            ) TO '{out / f"decisions-{number}.parquet"}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100_000)
+            """
+        )
+        done += many
+    connection.close()
+
+
+BY_HAND = """
+WITH facts AS (
+    SELECT "facts.order.side" AS side, "facts.order.qty" AS qty, "facts.order.worst_price" AS worst,
+           "facts.position.qty" AS held, "facts.position.working_buy" AS buying,
+           "facts.position.working_sell" AS selling,
+           "facts.position.exposure" AS exposure, "facts.account.equity" AS equity, "facts.account.cash" AS cash,
+           "facts.account.gross_exposure" AS gross, "facts.account.working_buy_value" AS buying_value,
+           "facts.account.open_positions" AS open_positions, "facts.account.opening_positions" AS opening,
+           "facts.market.bars_seen" AS bars_seen, notional, "at" AS moment,
+           CASE WHEN coalesce("ages.market.price", 0) <= 117000000000 THEN "facts.market.price" END AS price,
+           CASE WHEN coalesce("ages.market.volume", 0) <= 117000000000 THEN "facts.market.volume" END AS volume
+    FROM read_parquet('{files}') WHERE engine = 'MAIN' AND point = 'order'
+), projected AS (
+    SELECT *, CASE WHEN side = 'BUY' THEN held < 0 AND buying + qty <= -held
+                   ELSE held > 0 AND selling + qty <= held END AS reduces,
+           greatest(abs(held + buying + CASE WHEN side = 'BUY' THEN qty ELSE 0 END),
+                    abs(held - selling - CASE WHEN side = 'SELL' THEN qty ELSE 0 END)) * greatest(worst, price) AS value
+    FROM facts
+), judged AS (
+    SELECT moment, notional, reduces,
+           value * 100 <= {position[0]} * equity AS position_before,
+           value * 100 <= {position[1]} * equity AS position_after,
+           (gross - exposure + value) * 100 <= {gross[0]} * equity AS gross_before,
+           (gross - exposure + value) * 100 <= {gross[1]} * equity AS gross_after,
+           open_positions + opening + CASE WHEN held = 0 AND buying = 0 AND selling = 0 THEN 1 ELSE 0 END <= 20
+           AND (side <> 'BUY' OR buying_value + qty * worst <= cash)
+           AND qty <= 250000 AND qty * worst <= 1000000000000 AND qty * 1000 <= 25 * volume AND bars_seen >= 20 AS rest
+    FROM projected
+), decided AS (
+    SELECT moment, notional,
+           reduces OR coalesce(position_before AND gross_before AND rest, false) AS allowed_before,
+           reduces OR coalesce(position_after AND gross_after AND rest, false) AS allowed_after
+    FROM judged
+)
+SELECT CAST(moment AS DATE) AS day, count(*), sum(notional) FROM decided
+WHERE allowed_before <> allowed_after GROUP BY day
+"""
+
+
+def measure(policies: Path, counts: Sequence[int] = ()) -> list[Judged]:
+    """Every way over every size of history; ratios are to the SQL written by hand."""
+    wanted = counts or (1_000_000, *_asked_for())
+    found: list[Judged] = []
+    before, after = sides(policies)
+    with tempfile.TemporaryDirectory() as folder:
+        guards = compile_bundle(effective_bundle(load_policies([policies]), "MAIN"))
+        run_backtest(guards, walk(SYMBOLS, 2_000), out=Path(folder) / "run")
+        seed = Path(folder) / "run" / "decisions.parquet"
+        for count in wanted:
+            history = Path(folder) / f"history-{count}"
+            history.mkdir()
+            multiplied(seed, history, count)
+            found += _of_one(history, count, before, after)
+            for file in history.iterdir():
+                file.unlink()
+    return found
+
+
+def _asked_for() -> tuple[int, ...]:
+    asked = os.environ.get("MQK_BENCH_DECISIONS")
+    return (int(asked),) if asked else ()
+
+
+def _of_one(history: Path, count: int, before: GuardSet, after: GuardSet) -> list[Judged]:
+    by_hand = min(_by_hand(history) for _ in range(2))
+    ours = min(_impact(history, before, after) for _ in range(2))
+    loop = _loop(history, count, before, after)
+    assert by_hand[1:] == ours[1:], f"by hand {by_hand[1:]}, by impact {ours[1:]}"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return [
+        Judged(count, "SQL by hand on DuckDB", by_hand[0], 1.0, by_hand[1], peak),
+        Judged(count, "mqk policy impact on DuckDB", ours[0], ours[0] / by_hand[0], ours[1], peak),
+        Judged(count, f"Python loop over both guards (from {LOOP:,})", loop, loop / by_hand[0], ours[1], peak),
+    ]
+
+
+def _by_hand(history: Path) -> tuple[float, int, int]:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    query = BY_HAND.format(files=history / "*.parquet", position=(20, 18), gross=(100, 95))
+    start = time.perf_counter()
+    rows = connection.execute(query).fetchall()
+    taken = time.perf_counter() - start
+    connection.close()
+    return taken, sum(row[1] for row in rows), sum(int(row[2]) for row in rows)
+
+
+def _impact(history: Path, before: GuardSet, after: GuardSet) -> tuple[float, int, int]:
+    start = time.perf_counter()
+    with opened(Engine.DUCKDB) as backend:
+        found = measure_impact(backend, read_parts(history), {"MAIN": before}, {"MAIN": after}, limit=0)
+    taken = time.perf_counter() - start
+    assert not found.lost
+    return taken, sum(flip.decisions for flip in found.flips), sum(flip.notional for flip in found.flips)
+
+
+def _loop(history: Path, count: int, before: GuardSet, after: GuardSet) -> float:
+    """The compiled guards of both sides, one decision after another, views made beforehand: the time for all."""
+    first = pq.ParquetFile(min(history.iterdir()))
+    rows: list[dict[str, Any]] = next(first.iter_batches(LOOP)).to_pylist()
+    start = time.perf_counter()
+    for row in rows:
+        views = moment_of(row, Point.ORDER).views
+        shown = [views[name] for name in before.order.parameters]
+        before.order.judge(*shown)
+        after.order.judge(*shown)
+    return (time.perf_counter() - start) / len(rows) * count
