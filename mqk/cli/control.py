@@ -52,7 +52,7 @@ def propose(
 
 
 def approve(
-    proposal: int, name: str | None, keys: Path | None, data_dir: Path, format_: Format, *, asked: bool
+    proposal: int, name: str | None, keys: Path | None, data_dir: Path, format_: Format, *, asked: bool, shared: bool
 ) -> None:
     """Approve of a proposal, once it was shown and asked about, unless that was done elsewhere."""
     who = _asker(name)
@@ -64,7 +64,7 @@ def approve(
         if not typer.confirm(f"approve of proposal {proposal} as {who.name}?"):
             raise Failure(f"proposal {proposal} was not approved", code=Exit.REFUSED)
     with _writing(url) as connection:
-        approved = change_control.approve(connection, proposal, by=who, at=_now(), keys=keys)
+        approved = change_control.approve(connection, proposal, by=who, at=_now(), shared=shared, keys=keys)
         _show(connection, approved, format_)
 
 

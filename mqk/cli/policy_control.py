@@ -54,6 +54,9 @@ def approve(
     *,
     name: AsNameOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked again.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared-account", help="One user of this system serves several people; kept on record.")
+    ] = False,
     keys: KeysOption = None,
     data_dir: DataDirOption = DATA_DIR,
     format_: FormatOption = Format.TEXT,
@@ -61,7 +64,7 @@ def approve(
     """Approve of a proposal of somebody else's, having been shown what it changes. Exit 3 when it would not count."""
     from mqk.cli import control  # noqa: PLC0415 - only what needs the database pays for it
 
-    control.approve(proposal, name, keys, data_dir, format_, asked=yes)
+    control.approve(proposal, name, keys, data_dir, format_, asked=yes, shared=shared)
 
 
 def reject(

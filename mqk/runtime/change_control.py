@@ -115,11 +115,23 @@ def roll_back(
 
 
 def approve(
-    conn: Connection, id_: int, *, by: Asker, at: int, keys: Path | None = None, watch: Watch = unwatched
+    conn: Connection,
+    id_: int,
+    *,
+    by: Asker,
+    at: int,
+    shared: bool = False,
+    keys: Path | None = None,
+    watch: Watch = unwatched,
 ) -> Proposal:
-    """Record that somebody else than the proposer approves. Raises StoreError and Refused with a code otherwise."""
+    """Record that somebody else than the proposer approves. Raises StoreError and Refused with a code otherwise.
+
+    Somebody else is another user of the system as well, unless it is said, for the record, that one account is `shared`
+    by several people.
+    """
     who = policies.person(by.name)
     proposal = policies.get(conn, id_, hold=True)
+    _another_account(proposal, by, shared=shared)
     _trusted(conn, revision_of(conn, proposal.row.revision), f"revision {proposal.row.revision}", keys)
     policies.approve(conn, proposal, approver=who, account=by.account, at=at)
     watch("approved")
@@ -128,6 +140,7 @@ def approve(
         "revision": proposal.row.revision,
         "sha256": proposal.row.sha256,
         "account": by.account,
+        "shared_account": shared,
     }
     audit.append(conn, None, [audit.Event("policy.approved", who, at, told)])
     watch("audited")
@@ -228,6 +241,18 @@ def revision_of(conn: Connection, revision: int) -> Packed:
     if row is None:
         raise StoreError("MQK-1580", f"there is no revision {revision}", "`mqk policy log` lists them")
     return stored(row.payload, row.signatures, f"revision {revision}")
+
+
+def _another_account(proposal: Proposal, by: Asker, *, shared: bool) -> None:
+    """Make sure that two names are two users of the system, or that it was said that they are not."""
+    known = {
+        proposal.row.account: proposal.row.proposer,
+        **{each.account: each.approver for each in proposal.approvals},
+    }
+    if by.account in known and not shared and policies.letters(by.name) != policies.letters(known[by.account]):
+        message = f"`{by.name}` and `{known[by.account]}` are one user of this system, `{by.account}`"
+        help_ = "approve from an account of your own; that one serves several people is said by `--shared-account`"
+        raise Refused("MQK-1576", message, help_)
 
 
 def _trusted(conn: Connection, packed: Packed, file: str, keys: Path | None) -> None:

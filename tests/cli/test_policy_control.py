@@ -30,7 +30,7 @@ def propose(mqk: Mqk, where: Path | str, *options: object, by: str = "Ana") -> E
 
 def approve(mqk: Mqk, proposal: int, *names: str) -> Ended:
     for name in names:
-        ended = mqk("policy", "approve", proposal, "--as", name, "--yes")
+        ended = mqk("policy", "approve", proposal, "--as", name, "--yes", "--shared-account")
         assert ended.code == 0, ended.err
     return ended
 
@@ -87,16 +87,18 @@ def test_a_policy_goes_from_proposal_to_activation_and_back(mqk: Mqk, desk: Path
 
 def test_an_approval_is_asked_for_once_all_was_shown(mqk: Mqk, desk: Path) -> None:
     propose(mqk, desk)
+    one_user = mqk("policy", "approve", 1, "--as", "bo", "--yes")
+    assert (one_user.code, "error[MQK-1576]: `bo` and `ana` are one user of this system" in one_user.err) == (3, True)
     no = mqk("policy", "approve", 1, "--as", "bo", stdin="n\n")
     assert (no.code, "two people other than ana must approve" in no.out) == (3, True)
     silent = mqk("policy", "approve", 1, "--as", "bo", stdin="")
     assert silent.code != 0
     assert "approved by bo" not in mqk("policy", "log").out
-    yes = mqk("policy", "approve", 1, "--as", "bo", stdin="y\n")
+    yes = mqk("policy", "approve", 1, "--as", "bo", "--shared-account", stdin="y\n")
     assert (yes.code, yes.out.index("LOOSER") < yes.out.index("approved by bo")) == (0, True)
     rejected = mqk("policy", "reject", 1, "--as", "cy", "--reason", "not today")
     assert "rejected by cy: not today" in rejected.out
-    again = mqk("policy", "approve", 1, "--as", "dy", "--yes")
+    again = mqk("policy", "approve", 1, "--as", "dy", "--yes", "--shared-account")
     assert (again.code, "error[MQK-1576]: proposal 1 was rejected by `cy`: not today" in again.err) == (3, True)
 
 
@@ -115,7 +117,7 @@ def test_where_keys_are_configured_only_signed_bundles_are_proposed(
     # Kept unsigned while nobody asked for signatures: approved by nobody once somebody does.
     assert propose(mqk, "4.mqk").code == 0
     monkeypatch.setenv("MQK_POLICY_KEYS", "desk.key.pub")
-    refused = mqk("policy", "approve", 2, "--as", "bo", "--yes")
+    refused = mqk("policy", "approve", 2, "--as", "bo", "--yes", "--shared-account")
     assert (refused.code, "revision 4: error[MQK-1572]" in refused.err) == (2, True)
     approve(mqk, 1, "bo", "cy")
     assert activate(mqk, 1).code == 0
