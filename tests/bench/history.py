@@ -74,22 +74,26 @@ def multiplied(seed: Path, out: Path, decisions: int) -> None:
     """A history of so many decisions, in files of five million at most."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    (rows,) = connection.execute(f"SELECT count(*) FROM '{seed}' WHERE point = 'order'").fetchone() or (0,)
+    # Numbered while it is small: to number the whole is to hold it in memory.
+    connection.execute(
+        f"CREATE TABLE seed AS SELECT *, row_number() OVER () AS number FROM '{seed}' WHERE point = 'order'"
+    )
+    (rows,) = connection.execute("SELECT count(*) FROM seed").fetchone() or (0,)
     done = 0
     for number in range(-(-decisions // 5_000_000)):
         many = min(decisions - done, 5_000_000)
         connection.execute(
             f"""
             COPY (
-                SELECT s.* REPLACE (
-                    'd' || (i * {rows} + row_number() OVER ()) AS decision_id,
+                SELECT s.* EXCLUDE (number) REPLACE (
+                    'd' || (i * {rows} + number) AS decision_id,
                     s."at" + to_days(CAST(i % 250 AS INTEGER)) AS "at",
                     s."facts.order.qty" + i % 7 AS "facts.order.qty",
                     s."facts.account.equity" + (i % 1000) * 1_000_000 AS "facts.account.equity",
                     s."facts.positions"[1:2] AS "facts.positions",
                     s."facts.working"[1:2] AS "facts.working"
                 )
-                FROM (SELECT * FROM '{seed}' WHERE point = 'order') s,
+                FROM seed s,
                      range({done // rows}, {(done + many) // rows + 1}) r(i)
                 LIMIT {many}
             ) TO '{out / f"decisions-{number}.parquet"}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100_000)
