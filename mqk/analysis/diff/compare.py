@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mqk.analysis.diff import evidence, regimes
+from mqk.analysis.diff import documents, evidence, regimes
+from mqk.analysis.diff.days import Day, over_days
 from mqk.analysis.diff.pair import Pair
 from mqk.analysis.diff.results import Change, Direction, EngineDiff, PolicyDiff, ShownWitness, joined
 from mqk.analysis.diff.showing import allowed
@@ -51,10 +52,16 @@ def compare(
             if engine is not None:
                 found[name] = engine
                 changes += more
-    changes += [each for each in evidence.changes(base, head) if engines is None or set(each.engines) & set(engines)]
+    day = Day(base, head, sides.before, sides.after, _bundle)
+    beside = (*evidence.changes(base, head), *over_days(day, documents.changes))
+    changes += [each for each in beside if engines is None or set(each.engines) & set(engines)]
     changes += regimes.changes(base, head, sides.before, sides.after) if engines is None else ()
     merged = _merged(changes)
     verdict = joined([*(each.verdict for each in found.values()), *(each.direction for each in merged)])
+    # What is told of an engine counts for it, be it of its tests, of the desk's documents or of its guards.
+    for name, engine in found.items():
+        told = (each.direction for each in merged if name in each.engines)
+        found[name] = replace(engine, verdict=joined([engine.verdict, *told]))
     return PolicyDiff(verdict, found, merged)
 
 

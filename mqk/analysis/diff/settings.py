@@ -55,7 +55,7 @@ _MODES: Final = ("BACKTEST", "PAPER", "LIVE")
 def differences(low: Bundle, high: Bundle) -> Iterator[Difference]:
     """Everything that differs and is neither a guard's nor a state machine's."""
     yield from _values("schedule", low, high, _SCHEDULE)
-    yield from _values("execution", low, high, _EXECUTION)
+    yield from executions(low, high)
     yield from _engine(low, high)
     yield from _allocation(low, high)
     yield from _strategies(low, high)
@@ -65,6 +65,11 @@ def differences(low: Bundle, high: Bundle) -> Iterator[Difference]:
     yield from _texts("baseline", low, high, usual[0], usual[1])
     why = "other keys may open another account"
     yield from _texts("keys", low, high, low.keys, high.keys, Direction.INCOMPARABLE, why)
+
+
+def executions(low: Bundle, high: Bundle) -> Iterator[Difference]:
+    """What trading costs in a backtest, and how orders fill."""
+    yield from _values("execution", low, high, _EXECUTION)
 
 
 def _values(section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[_Sense, str]]) -> Iterator[Difference]:
@@ -303,8 +308,8 @@ def _texts(
     high: Bundle,
     before: Mapping[str, str],
     after: Mapping[str, str],
-    direction: Direction = Direction.EQUAL,
-    why: str = "where tests and witnesses start from",
+    direction: Direction = Direction.INCOMPARABLE,
+    why: str = "tests and witnesses start from it: they may prove something else, or nothing",
 ) -> Iterator[Difference]:
     """Words by name of which none is more or less than another."""
     for name in sorted(before.keys() | after.keys()):

@@ -61,7 +61,7 @@ OTHERS = [
     ("engine.yaml", "params: {lookback: 50}", "params: {lookback: 50}\n    shadow: true",
      "strategies.swing_trend_v1.shadow", "strategy", T),
     ("engine.yaml", "{lookback: 50}", "{lookback: 60}", "strategies.swing_trend_v1.params", "strategy", E),
-    ("engine.yaml", "order.qty: 10", "order.qty: 20", "baseline.order.qty", "baseline", E),
+    ("engine.yaml", "order.qty: 10", "order.qty: 20", "baseline.order.qty", "baseline", X),
     ("engine.yaml", "baseline:", "broker: {id: paper, account: main}\nbaseline:", "broker", "broker", X),
     ("engine.yaml", "baseline:", "keys: {api_key: DESK_KEY}\nbaseline:", "keys.api_key", "keys", X),
     ("promises.yaml", "mandatory: [max_position]\n", "", "mandatory.max_position", "mandatory", L),
