@@ -21,6 +21,7 @@ from mqk.dsl.meaning import meaning
 from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.points import POSTURE_OF, Enforcement, Point
 from mqk.policy import Bundle, LatchSource, RuleSource
+from mqk.quantity import format_date, parse_instant
 
 if TYPE_CHECKING:
     from mqk.dsl.emit_smt import Encoder
@@ -166,6 +167,10 @@ class _Comparison:
             return not rule.passes(lookup) and all(each.passes(lookup) for each in covers)
 
         usual = ordinary(self._high, self._point)
+        day = self._high.as_of
+        if day is not None and any(each.waived is not None for each in (rule, *covers)):
+            # Guards ask the clock whether a waiver still holds.
+            usual["clock.now"] = parse_instant(f"{format_date(day)}T20:00:00Z")
         return prove.find(self._point, together, usual, really, self._budget or prove.BUDGET, self._high.universe)
 
     def _causes(self, source: RuleSource) -> tuple[tuple[Part | None, Part | None], ...]:
@@ -183,7 +188,8 @@ def _meets(one: Judged, others: Sequence[Judged]) -> bool:
 
 def weighs(one: Judged, other: Judged) -> bool:
     """Whether a failing of `one` is worth at least a failing of `other`: as severe, as fast, as long."""
-    if one.level < other.level:
+    if one.level < other.level or (other.outcome == "flatten" != one.outcome and other.level > 1):
+        # An engine that is disarmed leaves its book open: what closes it is worth no less for being milder otherwise.
         return False
     if other.enforcement is not Enforcement.BLOCK or other.outcome not in POSTURE_OF:
         return True

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mqk.dsl.syntax import Value
-from mqk.dsl.types import COUNT, Type
+from mqk.dsl.types import COUNT, Type, money
 from mqk.guards.catalogue import facts_at, fields_at
 from mqk.guards.points import Point
 from mqk.guards.values import format_value
@@ -72,4 +72,6 @@ class Answer:
 def type_of(point: Point, name: str) -> Type:
     """The type of a fact, or of a window, at a point."""
     entry = facts_at(point).get(name)
-    return COUNT if entry is None else entry.type
+    if entry is None:
+        return money() if name.startswith("total(") else COUNT
+    return entry.type

@@ -43,7 +43,8 @@ def world(encoder: Encoder, point: Point) -> list[Term]:
         if unknown.window is not None:
             streams[unknown.window.stream].append(unknown)
             continue
-        if name in ASKED.get(point, ()):
+        # Whoever asks says when: the clock's own time is always there.
+        if name in ASKED.get(point, ()) or name == "clock.now":
             found.append(unknown.usable)
         entry = entries.get(name)
         if entry is not None and entry.minimum is not None and not z3.is_bool(unknown.value):

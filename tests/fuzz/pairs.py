@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from fractions import Fraction
 from typing import Final
 
@@ -79,7 +80,7 @@ class Pairs:
             case 6:
                 return with_rule(bundle, one.id, exits_included=not one.exits_included)
             case 7:
-                leave = replace(waiver(self._condition(0)), id=f"W-{one.id}", rule=one.id)
+                leave = replace(waiver(self._condition(0)), id=f"W-{one.id}", rule=one.id, end=date(2027, 1, 1))
                 others = tuple(each for each in bundle.waivers if each.id != leave.id)
                 return replace(with_rule(bundle, one.id, waivers=(leave,)), waivers=(*others, leave))
             case _:

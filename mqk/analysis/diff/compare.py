@@ -76,46 +76,62 @@ class _Sides:
     budget: int
 
     def engine(self, name: str) -> tuple[EngineDiff | None, list[Change]]:
-        """One engine's verdict and changes; no verdict for one that is on neither side on the day."""
+        """One engine's verdict and changes; no verdict for one that is on neither side, on the day or later."""
         one, other = _compiled(self.base, name, self.before), _compiled(self.head, name, self.after)
-        if one is None and other is None:
+        engine, changes = self._compared(name, one, other)
+        later = list(self._later(name, {_key(each) for each in changes}))
+        if one is None and other is None and not later:
             return None, []
+        return replace(engine, verdict=joined([engine.verdict, *(each.direction for each in later)])), changes + later
+
+    def _compared(self, name: str, one: GuardSet | None, other: GuardSet | None) -> tuple[EngineDiff, list[Change]]:
+        if one is None and other is None:
+            return EngineDiff(Direction.EQUAL, {}), []
         if one is None or other is None:
             found = _alone(name, one, other)
             return EngineDiff(found.direction, {}), [found]
-        engine, changes = Pair(one.bundle, other.bundle, self.budget, (one, other)).run()
-        later = list(self._later(name, {_key(each) for each in changes}))
-        return replace(engine, verdict=joined([engine.verdict, *(each.direction for each in later)])), changes + later
+        return Pair(one.bundle, other.bundle, self.budget, (one, other)).run()
 
-    def _later(self, name: str, seen: set[tuple[str, str | None, str | None]]) -> Iterator[Change]:
+    def _later(self, name: str, seen: set[_Key]) -> Iterator[Change]:
         """What the two sides say otherwise from some later day on, and not before."""
         if self.after is None or self.before != self.after:
             return
-        for day in sorted(
-            {day for policies in (self.base, self.head) for day in turning_days(policies) if day > self.after}
-        ):
+        asked = set()
+        days = {*turning_days(self.base), *turning_days(self.head)}
+        for day in sorted(day for day in days if day > self.after):
             try:
                 one, other = _bundle(self.base, name, day), _bundle(self.head, name, day)
-                if one is None or other is None or not self._news(Pair(one, other, self.budget), seen):
+                if (one, other) == (None, None) or (one is not None and other is not None and not _differ(one, other)):
                     continue
-                pair = Pair(one, other, self.budget, (compile_bundle(one), compile_bundle(other)))
+                # On a day on which both sides are what they were on an earlier one there is no news.
+                what = tuple(None if each is None else (each.sha256, len(each.claims)) for each in (one, other))
+                if what in asked:
+                    continue
+                asked.add(what)
+                guards = [None if each is None else compile_bundle(each) for each in (one, other)]
             except PolicyError:
                 continue  # what is not in force by then, or does not compile, lets nobody run
-            for each in pair.run()[1]:
+            for each in self._compared(name, guards[0], guards[1])[1]:
                 # How long a waiver or a leave lasts has been told with its end.
-                told = each.kind in ("waiver", "loosen") and {each.path, f"{each.path}.until"} & {p for p, _, _ in seen}
+                paths = {path for path, *_ in seen}
+                told = each.kind in ("waiver", "loosen") and {each.path, f"{each.path}.until"} & paths
                 if _key(each) not in seen and not told:
                     seen.add(_key(each))
                     why = f"from {format_date(day)} on" + (f": {each.why}" if each.why else "")
                     yield replace(each, kind="regime", path=f"regime.{format_date(day)}.{each.path}", why=why)
 
-    def _news(self, pair: Pair, seen: set[tuple[str, str | None, str | None]]) -> bool:
-        """Whether anything is to be asked about a later day that was not asked about an earlier one."""
-        return pair.moves_differ or any(_key(each) not in seen for each in pair.differences)
+
+_Key = tuple[str, str | None, str | None, Direction]
 
 
-def _key(each: object) -> tuple[str, str | None, str | None]:
-    return each.path, each.before, each.after  # type: ignore[attr-defined] # differences and changes alike
+def _key(each: Change) -> _Key:
+    return each.path, each.before, each.after, each.direction
+
+
+def _differ(one: Bundle, other: Bundle) -> bool:
+    """Whether two bundles say anything otherwise, before anything is asked about it."""
+    pair = Pair(one, other, BUDGET)
+    return pair.moves_differ or bool(pair.differences)
 
 
 def _bundle(policies: PolicySet, name: str, as_of: date | None) -> Bundle | None:

@@ -7,7 +7,7 @@ What does not: the questions (tightening.py), what differs (guarded.py), how a w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mqk.analysis.diff.differences import Difference
 from mqk.analysis.diff.guarded import hybrid
@@ -54,7 +54,8 @@ def direction(looser_: Sequence[Looser], tighter: Sequence[Looser]) -> Direction
     if looser_ and not loosens:
         return Direction.UNDECIDED
     if loosens:
-        return Direction.INCOMPARABLE if _surely(tighter) else Direction.LOOSER
+        # What is not proven to stop no more than before is not called looser alone.
+        return Direction.INCOMPARABLE if tighter else Direction.LOOSER
     return Direction.TIGHTER if tighter else Direction.EQUAL
 
 
@@ -69,20 +70,37 @@ def compared(low: Bundle, high: Bundle, budget: int) -> Compared:
 
 @dataclass(slots=True)
 class Attributed:
-    """What the differences of guards come to: each alone, and those that only together make something pass."""
+    """What the differences of guards come to: the whole, each made alone, and each as its own rules alone have it.
+
+    `covered` is asked where a difference changes nothing today: what of it only other rules hold back.
+    """
 
     whole: Compared
     alone: dict[str, Compared] = field(default_factory=dict)
     together: dict[str, list[Looser]] = field(default_factory=dict)
+    covered: dict[str, Compared] = field(default_factory=dict)
 
     def of(self, difference: Difference) -> tuple[Direction, Compared]:
         """Which way one difference leads, and what shows it."""
         found = self.alone[difference.path]
         more = self.together.get(difference.path, [])
-        if not more:
-            return found.direction, found
-        joint = Compared(self.whole.low, self.whole.high, more, found.tighter)
-        return joint.direction, joint
+        if more:
+            joint = Compared(self.whole.low, self.whole.high, more, found.tighter)
+            return joint.direction, joint
+        if found.direction is Direction.EQUAL and difference.path in self.covered:
+            hidden = self.covered[difference.path]
+            looser_, tighter = (list(filter(_plausible, each)) for each in (hidden.looser, hidden.tighter))
+            return direction(looser_, tighter) if looser_ or tighter else hidden.direction, found
+        return found.direction, found
+
+
+def _plausible(found: Looser) -> bool:
+    """Whether a moment is one of an account that has something: limits are not there for those in debt."""
+    witness = found.answer.witness
+    values = {} if witness is None else witness.values
+    return all(
+        value >= 0 for name, value in values.items() if name.endswith((".equity", ".cash")) and isinstance(value, int)
+    )
 
 
 def attributed(low: Bundle, high: Bundle, differences: Sequence[Difference], budget: int) -> Attributed:
@@ -96,18 +114,32 @@ def attributed(low: Bundle, high: Bundle, differences: Sequence[Difference], bud
     for each in asked:
         assert each.apply is not None
         made = each.apply(start)
+        stands = _stands(start, made, each)
         if len(asked) == 1:
             found.alone[each.path] = whole
-        elif _stands(start, made, each):
+        elif stands:
             found.alone[each.path] = compared(start, made, budget)
         else:
             found.alone[each.path] = _touched(whole, each)
+        if found.alone[each.path].direction is Direction.EQUAL and stands:
+            sides = _own_rules(start, each), _own_rules(made, each)
+            found.covered[each.path] = compared(*sides, budget)
     for loosening in whole.looser:
         causes = [each for each in asked if each.name in _causes(loosening)]
         if not any(_covers(found.alone[each.path], loosening) for each in causes):
             for each in causes or asked:
                 found.together.setdefault(each.path, []).append(loosening)
     return found
+
+
+def _own_rules(bundle: Bundle, difference: Difference) -> Bundle:
+    """A bundle with no rules but those that a difference is about."""
+    rules = [
+        rule
+        for rule in bundle.rules
+        if difference.name == f"rules.{rule.id}" or difference.name in rests_on(bundle, texts_of(rule))
+    ]
+    return replace(bundle, rules=tuple(rules))
 
 
 def _stands(start: Bundle, made: Bundle, difference: Difference) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mqk.analysis.diff.differences import Difference, place
+from mqk.analysis.diff.differences import Difference, both, place
 from mqk.analysis.diff.results import Direction
 from mqk.analysis.names import Part, changed
 from mqk.policy import Bundle, LatchSource, RuleSource, Span, WaiverSource
@@ -130,8 +130,8 @@ def _exits(rule: RuleSource) -> str:
     return "included" if rule.exits_included else "free"
 
 
+_LEVELS: Final = ("shadow", "warn", "block")
 FACETS: Final = (
-    _Facet("at", "at", lambda rule: rule.at, lambda rule: rule.at),
     _Facet("require", "require", lambda rule: canonical_expression(rule.require), _require),
     _Facet("when", "when", lambda rule: canonical_expression(rule.when), _when),
     _Facet("otherwise", "otherwise", lambda rule: rule.otherwise, lambda rule: rule.otherwise),
@@ -148,14 +148,17 @@ def _rules(low: Bundle, high: Bundle) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
         one, other = before.get(name), after.get(name)
         path = f"rules.{name}"
-        if one is None or other is None:
+        if one is None or other is None or one.at != other.at:
+            # What comes and goes is what it is, whatever stands before it today; elsewhere a rule is another one.
+            moved = Direction.INCOMPARABLE if one is not None and other is not None else None
+            why = "it is not asked any more" if other is None else "it is asked"
             yield Difference(
                 path,
                 "rule",
-                None if one is None else _require(one),
-                None if other is None else _require(other),
-                None if one is None else one.span,
-                None if other is None else other.span,
+                *both(one, other, _require if moved is None else lambda rule: f"at {rule.at}: {rule.otherwise}"),
+                *both(one, other, lambda rule: rule.span),
+                moved or (Direction.LOOSER if other is None else Direction.TIGHTER),
+                "it asks elsewhere" if moved is not None else why,
                 apply=_with_rule(name, other),
                 name=path,
             )
@@ -189,6 +192,8 @@ def _facet(low: Bundle, high: Bundle, one: RuleSource, other: RuleSource, facet:
 
     key = f"rules.{one.id}.enforce"
     enforced = facet.key == "enforce"
+    weaker = enforced and _LEVELS.index(other.enforce) < _LEVELS.index(one.enforce)
+    nature = None if not enforced else Direction.LOOSER if weaker else Direction.TIGHTER
     return Difference(
         f"rules.{one.id}.{facet.key}",
         "enforcement" if enforced else "rule",
@@ -196,6 +201,8 @@ def _facet(low: Bundle, high: Bundle, one: RuleSource, other: RuleSource, facet:
         facet.told(other),
         _written(one, facet) or (place(low, key) if enforced else None) or one.span,
         _written(other, facet) or (place(high, key) if enforced else None) or other.span,
+        nature,
+        "" if nature is None else "it may do less" if weaker else "it may do more",
         apply=apply,
         name=f"rules.{one.id}",
     )
@@ -224,6 +231,7 @@ def _waivers(low: Bundle, high: Bundle) -> Iterator[Difference]:
         one, other = before.get(name), after.get(name)
         path = f"waivers.{name}"
         if one is None or other is None or _bears(one) != _bears(other):
+            come, gone = one is None, other is None
             yield Difference(
                 path,
                 "waiver",
@@ -231,6 +239,8 @@ def _waivers(low: Bundle, high: Bundle) -> Iterator[Difference]:
                 _waiver(other),
                 None if one is None else one.span,
                 None if other is None else other.span,
+                Direction.LOOSER if come else Direction.TIGHTER if gone else None,
+                "the rule is set aside" if come else "the rule binds again" if gone else "",
                 apply=_with_waiver(one, other),
                 name=f"rules.{one.rule}" if one is not None else f"rules.{other.rule}" if other is not None else "",
             )
@@ -300,7 +310,7 @@ def renamed(low: Bundle, high: Bundle) -> dict[str, tuple[str, Span]]:
 
 def _content(rule: RuleSource) -> tuple[object, ...]:
     waivers = tuple(sorted((str(canonical_expression(each.scope)), each.start, each.end) for each in rule.waivers))
-    return (*(facet.said(rule) for facet in FACETS), rule.waivable, waivers)
+    return (rule.at, *(facet.said(rule) for facet in FACETS), rule.waivable, waivers)
 
 
 def under_new_names(bundle: Bundle, names: Mapping[str, tuple[str, Span]]) -> Bundle:

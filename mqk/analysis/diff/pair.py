@@ -14,7 +14,7 @@ from mqk.analysis.diff import guarded, moves, settings
 from mqk.analysis.diff.differences import Difference
 from mqk.analysis.diff.directions import Attributed, Compared, attributed
 from mqk.analysis.diff.results import Change, Direction, EngineDiff, PointDiff, ShownWitness, joined
-from mqk.analysis.diff.showing import shown
+from mqk.analysis.diff.showing import shown, still_stopped
 from mqk.analysis.tightening import Looser
 from mqk.analysis.verdicts import Verdict
 from mqk.guards import Guard, GuardSet, Point
@@ -79,17 +79,46 @@ class Pair:
             assert difference.direction is not None
             return difference.change(engine, difference.direction)
         asked, found = self._attributed.of(difference)
-        direction = asked if difference.direction is None else joined([asked, difference.direction])
+        direction = difference.direction or asked
+        if difference.kind == "universe":
+            direction = joined([asked, direction])
+        if any(each.rule.point is Point.DIFFERENCE for each in (*found.looser, *found.tighter)):
+            return self._of_differences(difference, direction)
         looser = self._witness(found.looser, found)
-        if asked.loosens and looser is None and difference.direction is None:
+        if found.looser and looser is None and difference.direction is None:
             why = _NOT_BORNE_OUT if asked is not Direction.UNDECIDED else _why(found.looser)
             return difference.change(engine, Direction.UNDECIDED, why)
         why = _NOTHING if direction is Direction.EQUAL else ""
+        if direction.loosens and looser is None:
+            why = self._held_back(difference) or (_why(found.looser) if asked is Direction.UNDECIDED else "")
         change = replace(difference.change(engine, direction, why), witness=looser)
         if direction not in (Direction.INCOMPARABLE, Direction.TIGHTER):
             return change
         back = Compared(found.high, found.low, found.tighter, found.looser)
         return replace(change, tighter=self._witness(found.tighter, back, backwards=True))
+
+    def _of_differences(self, difference: Difference, direction: Direction) -> Change:
+        """A change of what is said of differences between the books.
+
+        What no rule speaks of halts: a rule that asks for less lets more pass where it speaks.
+        """
+        rules = [rule for bundle in (self.low, self.high) for rule in bundle.rules if rule.at == Point.DIFFERENCE.value]
+        own = [rule for rule in rules if difference.name == f"rules.{rule.id}"] or rules
+        milder = any(rule.enforce != "block" or rule.otherwise in ("note", "warn") for rule in own)
+        found = Direction.INCOMPARABLE if milder and direction is not Direction.EQUAL else direction
+        return difference.change(self.high.engine, found, "what no rule speaks of halts the run")
+
+    def _held_back(self, difference: Difference) -> str:
+        """Which rules stop today what a difference would let pass, and so keep it from showing."""
+        covered = self._attributed.covered.get(difference.path)
+        for each in covered.looser if covered is not None else ():
+            rules = still_stopped(each, self._guard(self.high, each.rule.point))
+            if rules:
+                stop = "stops" if len(rules) == 1 else "stop"
+                return f"{' and '.join(rules)} still {stop} it today" + (
+                    f": {difference.why}" if difference.why else ""
+                )
+        return ""
 
     def _witness(self, found: Sequence[Looser], pair: Compared, *, backwards: bool = False) -> ShownWitness | None:
         """The plainest of some loosenings that guards bear out: those of the two sides, else of the change alone."""
@@ -110,6 +139,14 @@ class Pair:
             self._guards[key] = compile_guard(bundle, point)
         return self._guards[key]
 
+    def _unspoken(self) -> Iterator[Direction]:
+        """What the changes about differences between the books come to."""
+        for each in self.differences:
+            if each.apply is not None:
+                _, found = self._attributed.of(each)
+                if any(one.rule.point is Point.DIFFERENCE for one in (*found.looser, *found.tighter)):
+                    yield self._change(each).direction
+
     def _points(self, changes: Sequence[Change]) -> Iterator[tuple[str, PointDiff]]:
         judged = {rule.at for bundle in (self.low, self.high) for rule in bundle.rules}
         asked = any(each.apply for each in self.differences)
@@ -123,6 +160,9 @@ class Pair:
                 continue
             found = self._attributed.whole.stopping(point)
             back = Compared(found.high, found.low, found.tighter, found.looser)
+            if point is Point.DIFFERENCE:
+                yield point.value, PointDiff(joined(self._unspoken()))
+                continue
             looser, tighter = self._witness(found.looser, found), self._witness(found.tighter, back, backwards=True)
             verdict = found.direction
             if verdict in (Direction.LOOSER, Direction.INCOMPARABLE) and looser is None:

@@ -118,6 +118,8 @@ def _holds_as_well(one: GuardRule, other: GuardRule) -> bool:
     """Whether an outcome counts as fast and lasts as long, where that means anything."""
     if other.enforcement is not Enforcement.BLOCK or other.outcome not in POSTURE_OF:
         return True
+    if other.outcome == "flatten" != one.outcome:
+        return False
     return one.confirm <= other.confirm and lasts(one.latch, other.latch)
 
 
@@ -162,6 +164,14 @@ def _others(witness: Witness) -> dict[str, str]:
     in_subject = {"order.side", "order.qty", "order.symbol"}
     in_subject.add("order.limit_price" if "order.limit_price" in witness.values else "order.worst_price")
     return {name: value for name, value in witness.written().items() if name not in in_subject}
+
+
+def still_stopped(found: Looser, guard: Guard) -> tuple[str, ...]:
+    """The rules of a guard that stop what a loosening would let pass, at its witness; none without one."""
+    if found.answer.witness is None:
+        return ()
+    judged = judge(guard, found.answer.witness)
+    return () if judged is None else judged.decision.deciding
 
 
 def allowed(guard: Guard, witness: Witness) -> str | None:

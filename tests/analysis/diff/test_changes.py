@@ -182,7 +182,9 @@ def test_loosenings_that_only_together_let_something_pass_are_all_told() -> None
     before = edited(desk_files(), "risk.yaml", "rules:\n", "rules:\n" + rules)
     before = edited(before, "risk.yaml", "limits:\n", "limits:\n  one: 3_000 USD\n  two: 3_000 USD\n")
     one = edited(before, "risk.yaml", "one: 3_", "one: 4_")
-    assert diff(before, one).verdict is E
+    hidden = diff(before, one)
+    assert (only(hidden).direction, only(hidden).why) == (L, "A-2 still stops it today")
+    assert hidden.engines["DESK"].points["order"].verdict is E
     both = diff(before, edited(one, "risk.yaml", "two: 3_", "two: 4_"))
     assert [(each.path, each.direction) for each in both.changes] == [("limits.one", L), ("limits.two", L)]
     assert all(each.witness is not None for each in both.changes)
@@ -224,3 +226,54 @@ def test_what_is_not_decided_counts_as_loosening() -> None:
     )
     assert only(found).witness is None
     assert "solver gave up" in only(found).why
+
+
+SECOND = """  - {id: CAP-02, title: Behind, at: order, otherwise: deny,
+     require: projected.position_value <= limits.max_position of account.equity}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("deny,\n", "deny, enforce: shadow,\n"),
+        ("deny,\n", "deny, enforce: warn,\n"),
+        ("<= limits", "<= 4 * limits"),
+        (SECOND, ""),
+    ],
+)
+def test_a_control_behind_another_is_not_taken_away_as_equal(old: str, new: str) -> None:
+    before = edited(desk_files(), "risk.yaml", "rules:\n", f"rules:\n{SECOND}")
+    text = SECOND if old == SECOND else SECOND.replace(old, new)
+    after = edited(before, "risk.yaml", SECOND, "" if old == SECOND else text)
+    found = diff(before, after)
+    assert (only(found).direction, found.verdict) == (L, L)
+    assert "CAP-01 still stops it today" in only(found).why
+    assert found.engines["DESK"].points["order"].verdict is E
+    assert diff(after, before).verdict is T
+
+
+def test_a_waiver_of_a_control_behind_another_is_looser() -> None:
+    before = edited(desk_files(), "risk.yaml", "rules:\n", f"rules:\n{SECOND}")
+    leave = "kind: waiver\nid: w\ntitle: w\nowner: risk-office\nrule: CAP-02\nengines: [DESK]\nwhy: w\n"
+    leave += "requested_by: ann\napproved_by: bob\neffective: {from: 2026-06-01, until: 2026-07-01}\n"
+    assert only(diff(before, {**before, "w.yaml": leave})).direction is L
+
+
+def test_a_rule_that_asks_elsewhere_is_looser_where_it_asked() -> None:
+    before = desk_files()
+    text = before["risk.yaml"]
+    begin, end = text.index("    at: account\n    require: account.day"), text.index("  - id: RATE-05")
+    asks = "account.equity > limits.daily_loss of account.day_start_equity"
+    moved = f"    at: order\n    require: {asks}\n    otherwise: deny\n"
+    found = diff(before, {**before, "risk.yaml": text[:begin] + moved + text[end:]})
+    change = next(each for each in found.changes if each.path == "rules.LOSS-01")
+    assert change.direction is X
+    assert found.engines["DESK"].points["account"].verdict is L
+
+
+def test_an_engine_that_is_disarmed_leaves_its_book_open_and_one_that_is_flattened_stays_armed() -> None:
+    before = edited(desk_files(), "risk.yaml", LOSS, LOSS.replace("halt", "flatten"))
+    after = edited(before, "risk.yaml", LOSS.replace("halt", "flatten"), LOSS.replace("halt", "disarm"))
+    assert only(diff(before, after)).direction is X
+    assert only(diff(after, before)).direction is X

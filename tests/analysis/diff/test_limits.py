@@ -15,7 +15,7 @@ from mqk.quantity import Count, Duration, Money, Quantity, Rate, Ratio, parse_mo
 from tests.analysis.worlds import shipped, with_limit
 
 CENT = 10_000
-# Nothing comes of a step: another limit or rule is met first.
+# Nothing comes of a step today: another limit or rule is met first, and what is behind it is looser all the same.
 COVERED = {
     "MAIN": {"max_gross", "max_leverage", "ssr_trigger"},
     "EXP": {"losing_streak", "max_gross", "max_group", "max_leverage", "ssr_trigger", "streak_position"},
@@ -51,7 +51,7 @@ def a_step_more(name: str, value: LimitValue) -> LimitValue | None:
 
 def expected(engine: str, name: str) -> Direction:
     if name in COVERED[engine]:
-        return Direction.EQUAL
+        return Direction.LOOSER
     if name in NEITHER:
         return Direction.INCOMPARABLE
     return Direction.TIGHTER if name.removeprefix("candidate_") in FLOORS else Direction.LOOSER
@@ -74,8 +74,14 @@ def test_a_step_either_way_has_the_right_verdict_and_a_witness_that_flips(engine
         if more is None:
             continue
         found, (change,) = Pair(bundle, with_limit(bundle, name, more), BUDGET).run()
-        assert (change.path, change.direction) == (f"limits.{name}", expected(engine, name)), change
+        # What is behind other rules loosens at least; away from them, moments of debt may show the reverse too.
+        assert change.path == f"limits.{name}"
+        assert change.direction is expected(engine, name) or (change.direction.loosens and name in COVERED[engine]), (
+            change
+        )
         assert found.verdict is change.direction
+        if name in COVERED[engine]:
+            assert {each.verdict for each in found.points.values()} == {Direction.EQUAL}
         warned = [each for each in found.points.values() if each.verdict is change.direction]
         for point in found.points.values():
             assert (point.looser is not None) is point.verdict.loosens, name
@@ -86,8 +92,9 @@ def test_a_step_either_way_has_the_right_verdict_and_a_witness_that_flips(engine
             for witness in filter(None, (point.looser, point.tighter)):
                 plausible(witness, bundle.universe)
         # A warning stops nothing, so that the point stays as it is and the change alone tells.
-        assert warned or change.direction is Direction.EQUAL or name == "position_loss", name
-        assert (change.witness is not None) is change.direction.loosens
+        assert warned or name in COVERED[engine] or name == "position_loss", name
+        assert (change.witness is not None) is (change.direction.loosens and name not in COVERED[engine])
+        assert change.witness is not None or not change.direction.loosens or "it today" in change.why, name
 
 
 def plausible(witness: ShownWitness, universe: tuple[str, ...]) -> None:

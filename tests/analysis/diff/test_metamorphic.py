@@ -188,3 +188,27 @@ def test_a_document_of_tests_that_has_gone_is_one_loosening() -> None:
     assert (milder.path, milder.direction) == ("tests.desk_cases.more do not", L)
     assert TEST.count("expect: deny") == 1
     assert loaded(after).errors == ()
+
+
+def test_what_another_rule_holds_back_until_a_later_day_is_looser_today() -> None:
+    rule = "  - id: CAP-02\n    title: Twice\n    at: order\n    otherwise: deny\n    effective: {until: 2026-09-01}\n"
+    rule += "    require: projected.position_value <= 20% of account.equity\n"
+    before = edited(desk_files(), "risk.yaml", "rules:\n", f"rules:\n{rule}")
+    after = edited(before, "risk.yaml", "max_position: 20%", "max_position: 40%")
+    found = diff(before, after)
+    assert (found.verdict, found.engines["DESK"].points["order"].verdict) == (L, E)
+
+
+def test_an_engine_that_comes_goes_on_or_ends_on_a_later_day_is_told() -> None:
+    before = desk_files()
+    ends = edited(before, "engine.yaml", "owner: trading", "owner: trading\neffective: {until: 2027-01-01}")
+    assert [(each.path, each.direction) for each in diff(ends, before).changes if each.direction is not E] == [
+        ("regime.2027-01-01.engines.DESK", L)
+    ]
+    other = (
+        before["engine.yaml"]
+        .replace("id: DESK", "id: ROGUE")
+        .replace("owner:", "effective: {from: 2027-01-01}\nowner:", 1)
+    )
+    found = diff(before, {**before, "rogue.yaml": other})
+    assert (only(found).path, found.engines["ROGUE"].verdict) == ("regime.2027-01-01.engines.ROGUE", L)
