@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How one claim ended for one engine: what was asked, the answer, and in words what the witness shows."""
+    """How one claim ended for one engine: what was asked, the answer, and in words what the witness shows.
+
+    `path` are the moves that lead to what an invariant rules out.
+    """
 
     id: str
     title: str
@@ -36,6 +39,7 @@ class Proof:
     span: Span
     answer: Answer
     shows: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -77,11 +81,20 @@ def prove_all(bundle: Bundle, others: Callable[[str], Bundle | None], more: Iter
     `others` gives the bundle of another engine, None when there is none.
     """
     proofs = [prove(each, bundle, others) for each in (*bundle.claims, *more) if each.engine in (None, bundle.engine)]
+    return [*proofs, *prove_invariants(bundle)]
+
+
+def prove_invariants(bundle: Bundle) -> list[Proof]:
+    """How every invariant of a bundle's machines ends."""
+    proofs = []
     for machine, reached in invariants(bundle):
         shows = (f"{machine.id}: {reached.shown}",) if reached.path else ()
+        path = tuple(f"{step.start} -{step.by}-> {step.to}" for step in reached.path)
         invariant = reached.invariant
         proofs.append(
-            Proof(invariant.id, invariant.title, bundle.engine, "invariant", invariant.span, reached.answer, shows)
+            Proof(
+                invariant.id, invariant.title, bundle.engine, "invariant", invariant.span, reached.answer, shows, path
+            )
         )
     return proofs
 

@@ -37,7 +37,7 @@ def canonical_bytes(bundle: Bundle) -> bytes:
             {"id": each.id, "params": dict(each.params), "shadow": each.shadow} for each in bundle.strategies
         ],
         "limits": {name: _value(limit.value) for name, limit in bundle.limits.items()},
-        "rules": {rule.id: _rule(rule) for rule in bundle.rules},
+        "rules": {rule.id: canonical_rule(rule) for rule in bundle.rules},
         "lets": {name: canonical_expression(let.text) for name, let in bundle.lets.items()},
         "tables": {name: canonical_table(table) for name, table in bundle.tables.items()},
         "lifecycles": {name: canonical_lifecycle(machine) for name, machine in bundle.lifecycles.items()},
@@ -62,7 +62,8 @@ def canonical_expression(text: Text | None) -> str | None:
     return None if text is None else format_expression(parse_expression(text.text))
 
 
-def _rule(rule: RuleSource) -> Json:
+def canonical_rule(rule: RuleSource) -> Json:
+    """A rule as it is hashed, whatever it is called."""
     latch: Json = None if rule.latch is None else {"until": rule.latch.until, "by": rule.latch.by}
     waivers: list[Json] = [
         {"scope": canonical_expression(each.scope), "from": format_date(each.start), "until": format_date(each.end)}

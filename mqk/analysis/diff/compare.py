@@ -12,6 +12,7 @@ from datetime import date
 from mqk.analysis.diff import documents, evidence, regimes
 from mqk.analysis.diff.days import Day, over_days
 from mqk.analysis.diff.pair import Pair
+from mqk.analysis.diff.promises import Promises
 from mqk.analysis.diff.results import Change, Direction, EngineDiff, PolicyDiff, ShownWitness, joined
 from mqk.analysis.diff.showing import allowed
 from mqk.analysis.moments import ordinary
@@ -53,7 +54,8 @@ def compare(
                 found[name] = engine
                 changes += more
     day = Day(base, head, sides.before, sides.after, _bundle)
-    beside = (*evidence.changes(base, head), *over_days(day, documents.changes))
+    promises = Promises(None if engines is None else frozenset(engines))
+    beside = (*evidence.changes(base, head), *over_days(day, documents.changes), *over_days(day, promises.changes))
     changes += [each for each in beside if engines is None or set(each.engines) & set(engines)]
     changes += regimes.changes(base, head, sides.before, sides.after) if engines is None else ()
     merged = _merged(changes)

@@ -66,7 +66,7 @@ OTHERS = [
     ("engine.yaml", "baseline:", "keys: {api_key: DESK_KEY}\nbaseline:", "keys.api_key", "keys", X),
     ("promises.yaml", "mandatory: [max_position]\n", "", "mandatory.max_position", "mandatory", L),
     ("promises.yaml", "always: [deny]", "always: [deny, warn]", "claims.PROMISE-01", "claim", L),
-    ("promises.yaml", "when: run.killed and not order.reduces", "when: run.killed and order.side == BUY",
+    ("promises.yaml", "killed and not order.reduces", "killed and not order.reduces and order.qty > 1",
      "claims.PROMISE-01", "claim", X),
     ("cases.test.yaml", "  - {name: fifty pass, at: order, given: {order.qty: 50}, expect: allow}\n", "",
      "tests.desk_cases.fifty pass", "test", L),
