@@ -55,7 +55,7 @@ def compare(
                 changes += more
     day = Day(base, head, sides.before, sides.after, _bundle)
     promises = Promises(None if engines is None else frozenset(engines))
-    beside = (*evidence.changes(base, head), *over_days(day, documents.changes), *over_days(day, promises.changes))
+    beside = (*evidence.changes(day), *over_days(day, documents.changes), *over_days(day, promises.changes))
     changes += [each for each in beside if engines is None or set(each.engines) & set(engines)]
     changes += regimes.changes(base, head, sides.before, sides.after) if engines is None else ()
     merged = _merged(changes)
