@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mqk.policy import schemas_dir
+from tests.analysis.diff.sides import TEST
 from tests.analysis.testing.desk import desk
 from tests.cli.shell import Ended, Mqk, change, line_of
 from tests.policy.test_revisions import git
@@ -139,13 +140,18 @@ def test_code_scanning_and_annotations_have_one_result_for_each_loosening(mqk: M
     assert "BUY 51 SPY" in command
 
 
-def test_what_has_gone_is_annotated_at_the_head_of_its_file(mqk: Mqk, sides: Path) -> None:
+def test_what_has_gone_is_annotated_where_it_was(mqk: Mqk, sides: Path) -> None:
     text = (sides / "risk.yaml").read_text("utf-8")
+    line = line_of(sides / "risk.yaml", "id: CAP-07")
     begin, end = text.index("  - id: CAP-07"), text.index("  - id: LOSS-01")
     (sides / "risk.yaml").write_text(text[:begin] + text[end:], "utf-8")
     said = mqk("policy", "diff", "before", "--format", "github").out
-    assert "::warning file=policies/risk.yaml,line=1," in said
+    assert f"::warning file=policies/risk.yaml,line={line}," in said
     assert "`rules.CAP-07`" in said
+    (sides.parent / "before" / "cases.test.yaml").write_text(TEST, "utf-8")
+    said = mqk("policy", "diff", "before", "--format", "github").out
+    (command,) = (each for each in said.splitlines() if "`tests." in each)
+    assert command.startswith("::warning file=policies/cases.test.yaml,line=")
 
 
 def in_repository(mqk: Mqk, folder: Path, *arguments: str) -> Ended:

@@ -15,27 +15,56 @@ from mqk.policy import Bundle, ClaimSource, LoosenSource, StrategySpec, canonica
 from mqk.policy.canonical import canonical_expression
 from mqk.quantity import Duration, Money, Ratio, format_date
 
-# What more of it means: for some the engine is watched less, for others a candidate is tried harder.
+# What more of it means: for some the engine is watched less, for others a candidate is tried harder. Then what more of
+# it comes to, and less.
 _Sense = Literal["more is looser", "more is tighter", "neither", "nothing"]
-_SCHEDULE: Final[dict[str, tuple[_Sense, str]]] = {
-    "calendar": ("neither", "other days and hours are sessions"),
-    "tick": ("more is looser", "the account is judged more seldom"),
-    "reconcile": ("more is looser", "the books are compared more seldom"),
-    "heartbeat": ("more is looser", "a dead run is noticed later"),
-    "deadman": ("more is looser", "silence is tolerated longer"),
-    "replay_pace": ("nothing", "how fast recorded bars are played decides nothing"),
+_COSTS: Final = (
+    "a backtest pays more, and is promoted less easily",
+    "a backtest pays less, and is promoted more easily",
+)
+_SCHEDULE: Final[dict[str, tuple[_Sense, str, str]]] = {
+    "calendar": ("neither", "other days and hours are sessions", "other days and hours are sessions"),
+    "tick": ("more is looser", "the account is judged more seldom", "the account is judged more often"),
+    "reconcile": ("more is looser", "the books are compared more seldom", "the books are compared more often"),
+    "heartbeat": ("more is looser", "a dead run is noticed later", "a dead run is noticed sooner"),
+    "deadman": ("more is looser", "silence is tolerated longer", "silence is tolerated less long"),
+    "replay_pace": (
+        "nothing",
+        "how fast recorded bars are played decides nothing",
+        "how fast recorded bars are played decides nothing",
+    ),
 }
-_EXECUTION: Final[dict[str, tuple[_Sense, str]]] = {
-    "market_fill": ("neither", "orders fill at other prices in a backtest"),
-    "spread": ("more is tighter", "a backtest pays more, and is promoted less easily"),
-    "slippage": ("more is tighter", "a backtest pays more, and is promoted less easily"),
-    "volatility": ("more is tighter", "a backtest pays more, and is promoted less easily"),
-    "cap": ("more is tighter", "a backtest pays more, and is promoted less easily"),
-    "commission_per_order": ("more is tighter", "a backtest pays more, and is promoted less easily"),
-    "latency_bars.submit": ("more is tighter", "orders reach the market later in a backtest"),
-    "latency_bars.cancel": ("more is tighter", "cancels reach the market later in a backtest"),
-    "latency_bars.replace": ("more is tighter", "changes reach the market later in a backtest"),
-    "corporate_actions": ("neither", "splits and dividends are treated otherwise in a backtest"),
+_EXECUTION: Final[dict[str, tuple[_Sense, str, str]]] = {
+    "market_fill": (
+        "neither",
+        "orders fill at other prices in a backtest",
+        "orders fill at other prices in a backtest",
+    ),
+    "spread": ("more is tighter", *_COSTS),
+    "slippage": ("more is tighter", *_COSTS),
+    "volatility": ("more is tighter", *_COSTS),
+    "cap": ("more is tighter", *_COSTS),
+    "commission_per_order": ("more is tighter", *_COSTS),
+    "latency_bars.submit": (
+        "more is tighter",
+        "orders reach the market later in a backtest",
+        "orders reach the market sooner in a backtest",
+    ),
+    "latency_bars.cancel": (
+        "more is tighter",
+        "cancels reach the market later in a backtest",
+        "cancels reach the market sooner in a backtest",
+    ),
+    "latency_bars.replace": (
+        "more is tighter",
+        "changes reach the market later in a backtest",
+        "changes reach the market sooner in a backtest",
+    ),
+    "corporate_actions": (
+        "neither",
+        "splits and dividends are treated otherwise in a backtest",
+        "splits and dividends are treated otherwise in a backtest",
+    ),
 }
 # How the documents call what the effective policy holds under another name.
 _KEYS: Final = {
@@ -72,9 +101,11 @@ def executions(low: Bundle, high: Bundle) -> Iterator[Difference]:
     yield from _values("execution", low, high, _EXECUTION)
 
 
-def _values(section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[_Sense, str]]) -> Iterator[Difference]:
+def _values(
+    section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[_Sense, str, str]]
+) -> Iterator[Difference]:
     before, after = getattr(low, section), getattr(high, section)
-    for name, (sense, why) in senses.items():
+    for name, (sense, more_of_it, less_of_it) in senses.items():
         one, other = _at(before, name), _at(after, name)
         if one != other:
             key = f"{section}.{_KEYS.get(f'{section}.{name}', name)}"
@@ -82,12 +113,12 @@ def _values(section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[_Se
             yield Difference(
                 key,
                 section,
-                _told(one),
-                _told(other),
+                _written(low, key, one),
+                _written(high, key, other),
                 place(low, key),
                 place(high, key),
                 found,
-                why if more else f"the reverse of: {why}",
+                more_of_it if more else less_of_it,
             )
 
 
@@ -107,6 +138,12 @@ def _amount(value: object) -> object:
 
 def _told(value: object) -> str:
     return canonical_text(value) if isinstance(value, Duration | Money | Ratio) else str(value)
+
+
+def _written(bundle: Bundle, key: str, value: object) -> str:
+    """A value as the uppermost layer writes it; where none does, as it is."""
+    layers = bundle.layers.get(key, ())
+    return " ".join(layers[-1].text.split()) if layers else _told(value)
 
 
 def _by(sense: _Sense, one: object, other: object) -> tuple[Direction, bool]:
