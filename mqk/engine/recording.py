@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mqk.dsl.windows import window_attribute
-from mqk.engine.figures import FIGURES, market, order, position
+from mqk.engine.figures import FIGURES, bar_age, market, order, position
 from mqk.guards.guard import bits
 from mqk.guards.points import ALLOW, Point, Result, most_severe
 from mqk.guards.record import order_head, other_head, plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # What is said where no rule says it: nothing is ordered at a price that nobody knows.
 NO_MARKET: Final = ("market",)
-_ORDER_ALONE: Final = frozenset({order, position, market})
+_ORDER_ALONE: Final = frozenset({order, position, market, bar_age})
 _ELSEWHERE: Final[tuple[Figure, ...]] = tuple(figure for figure in FIGURES if figure not in _ORDER_ALONE)
 
 

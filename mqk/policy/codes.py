@@ -141,6 +141,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1579": "a run on other policies than the active ones",
         "MQK-1580": "an unknown proposal or revision",
         "MQK-1600": "a comment that cuts a text off",
+        "MQK-1601": "an input of a table that no row speaks of",
         "MQK-1620": "an obligation answered by nothing there is",
     }
 )

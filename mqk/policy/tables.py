@@ -104,6 +104,10 @@ def table_faults(
         rows = [tuple(axis.bits(row[name]) for name, axis in axes.items()) for row in cells]
     except (CellError, QuantityError):
         return
+    for name in axes:
+        if cells and all(row[name] == Cell() for row in cells):
+            message = f"no row of `{table.id}` says anything of `{name}`"
+            yield error("MQK-1601", message, table.span, "remove it from `input:`, or use it in a row")
     space = tuple(axis.all for axis in axes.values())
     try:
         yield from _dead(table, rows)

@@ -175,7 +175,7 @@ def test_the_log_of_policies_says_who_agreed_and_whether_what_is_assessed_is_act
     assert "no policy was ever activated" in " ".join(assessed()["unseen"])
     assert mqk("policy", "propose", policies, "--reason", "the first", "--as", "ana").code == 0
     for name in ("bo", "cy"):
-        assert mqk("policy", "approve", 1, "--as", name, "--yes").code == 0
+        assert mqk("policy", "approve", 1, "--as", name, "--yes", "--shared-account").code == 0
     assert mqk("policy", "activate", 1, "--as", "ana").code == 0
     made = assessed()
     (entry,) = made["changes"]["log"]

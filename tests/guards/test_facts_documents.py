@@ -15,7 +15,7 @@ from mqk.guards.values import format_value, parse_fact
     [
         ("count(rejects within 300s)", "count(rejects within 5m)"),
         ("count(day_trades within 5 business_days)", "count(day_trades within 5 business_days)"),
-        ("total(results  within 1_0 sessions)", "total(results within 10 sessions)"),
+        ("total(results  within  10 sessions)", "total(results within 10 sessions)"),
         ("total(orders within 60m)", "total(orders within 1h)"),
         ("order.qty", "order.qty"),
         ("count(nonsense", "count(nonsense"),

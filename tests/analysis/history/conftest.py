@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator
 
@@ -9,8 +10,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 
+@pytest.fixture
+def spark(started: SparkSession) -> Iterator[SparkSession]:
+    """The session; the sockets that it leaves to be collected are collected here, and are no test's fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield started
+        gc.collect()
+
+
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def started() -> Iterator[SparkSession]:
     """A small Spark on this machine, without a web page and without chatter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
