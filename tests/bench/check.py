@@ -47,7 +47,11 @@ def desk(policies: Path, folder: Path) -> None:
     engine = (folder / "engines" / "main.yaml").read_text(encoding="utf-8")
     used = engine.partition("  risk: [")[2].partition("]")[0]
     for number in range(ENGINES):
-        text = engine.replace("id: MAIN", f"id: DESK{number}").replace(f"[{used}]", f"[profile_{number * 3 + 2}]")
+        # Keys and parts of the desk's capital are an engine's own.
+        own = "".join(
+            line.replace("MAIN_", f"DESK{number}_") for line in engine.splitlines(True) if "allocation:" not in line
+        )
+        text = own.replace("id: MAIN", f"id: DESK{number}").replace(f"[{used}]", f"[profile_{number * 3 + 2}]")
         (folder / f"engine_{number}.yaml").write_text(text, encoding="utf-8")
     number = 0
     while len(list(folder.rglob("*.yaml"))) < FILES:
