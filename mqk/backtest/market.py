@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mqk.backtest.errors import BacktestError
-from mqk.engine import Accepted, Cancelled, CancelRejected, Event, Filled, Permit, Rejected
+from mqk.engine import Accepted, Cancelled, CancelRejected, Event, Filled, Permit, Rejected, Replaced, ReplaceRejected
 from mqk.orders import OrderType
 from mqk.portfolio import Fill
 
@@ -27,6 +27,8 @@ class _Resting:
     wait: int
     cancel: int | None = None
     reason: str = ""
+    replace: int = 0
+    replacement: Order | None = None
 
 
 class SimulatedMarket:
@@ -84,6 +86,26 @@ class SimulatedMarket:
             found.cancel, found.reason = self._latency.cancel, reason
         return None
 
+    def replace(self, permit: Permit, order: Order, now: int) -> Event | None:
+        """Change a resting order to `order`, of the same id: the answer, or None when it is still on its way.
+
+        Raises BacktestError "permit" without leave for this very change.
+        """
+        if type(permit) is not Permit:
+            raise BacktestError("permit", f"the change of `{order.client_order_id}` came without a permit")
+        refusal = permit.refusal(order, now=now, epoch=self._epoch, bundle=self._bundle)
+        if refusal is not None:
+            raise BacktestError("permit", refusal)
+        resting = self._resting.get(order.symbol, [])
+        found = next((each for each in resting if each.order.client_order_id == order.client_order_id), None)
+        if found is None:
+            return ReplaceRejected(order.client_order_id, "nothing of it is left to change", now)
+        if self._latency.replace == 0:
+            found.order = order
+            return _replaced(order, now)
+        found.replace, found.replacement = self._latency.replace, order
+        return None
+
     def open(self, bar: Bar, at: int) -> list[Event]:
         """The open of a bar, at an instant: what becomes of the orders that rest in its symbol, oldest first."""
         events: list[Event] = []
@@ -94,6 +116,11 @@ class SimulatedMarket:
                 events.append(self._filled(order, bar, at))
                 continue
             resting.wait -= 1
+            if resting.replacement is not None:
+                resting.replace -= 1
+                if resting.replace == 0:
+                    resting.order, resting.replacement = resting.replacement, None
+                    events.append(_replaced(resting.order, at))
             if resting.cancel is not None:
                 resting.cancel -= 1
                 if resting.cancel == 0:
@@ -127,3 +154,7 @@ class SimulatedMarket:
             self._resting[symbol] = left
         else:
             del self._resting[symbol]
+
+
+def _replaced(order: Order, at: int) -> Replaced:
+    return Replaced(order.client_order_id, order.qty, order.limit_price, order.stop_price, at)

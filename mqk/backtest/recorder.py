@@ -15,10 +15,13 @@ from mqk.engine import (
     CancelRejected,
     Effect,
     Event,
+    Expired,
     Filled,
     LatchSet,
     Refused,
     Rejected,
+    Replaced,
+    ReplaceRejected,
     Submit,
     decision_json,
 )
@@ -130,6 +133,14 @@ class Recorder:
                 self.audit.append(at, "cancelled", {"client_order_id": order, "reason": reason})
             case CancelRejected(client_order_id=order, reason=reason):
                 self.audit.append(at, "cancel_rejected", {"client_order_id": order, "reason": reason})
+            case Expired(client_order_id=order, reason=reason):
+                self.audit.append(at, "expired", {"client_order_id": order, "reason": reason})
+            case Replaced(client_order_id=order, qty=qty):
+                changed = {"limit_price": event.limit_price, "stop_price": event.stop_price}
+                prices = {name: format_money(price) for name, price in changed.items() if price is not None}
+                self.audit.append(at, "replaced", {"client_order_id": order, "qty": qty, **prices})
+            case ReplaceRejected(client_order_id=order, reason=reason):
+                self.audit.append(at, "replace_rejected", {"client_order_id": order, "reason": reason})
             case _:
                 pass
 

@@ -36,11 +36,13 @@ from mqk.engine import (
     Event,
     Filled,
     Permit,
+    Replace,
+    ReplaceRejected,
     SessionPlanned,
     Submit,
     step,
 )
-from mqk.engine.gate import authorise
+from mqk.engine.gate import authorise, authorise_replacement
 from mqk.market import Bar, CalendarError, calendar_of, data_sha256, without_garbage_collection
 
 if TYPE_CHECKING:
@@ -213,6 +215,8 @@ class _Run:
                 answer = self._send(effect)
             elif isinstance(effect, Cancel):
                 answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now)
+            elif isinstance(effect, Replace):
+                answer = self._change(effect)
             if answer is not None:
                 waiting.extend(step(state, answer))
                 record.answer(answer, state.now)
@@ -225,6 +229,15 @@ class _Run:
             return self._market.submit(leave, order, state.now)
         self._record.withheld(order, state.now, leave)
         return Cancelled(order.client_order_id, "refused by the gate", state.now)
+
+    def _change(self, change: Replace) -> Event | None:
+        """Through the gate to the market: a change is judged as what it makes of the order."""
+        state, order = self._state, change.order
+        leave = authorise_replacement(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
+        if isinstance(leave, Permit):
+            return self._market.replace(leave, order, state.now)
+        self._record.withheld(order, state.now, leave)
+        return ReplaceRejected(order.client_order_id, "refused by the gate", state.now)
 
 
 def _require_runnable(stream: Sequence[Bar], guards: GuardSet) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Rejected
+from mqk.engine import Accepted, Cancelled, CancelRejected, Expired, Filled, Rejected, Replaced, ReplaceRejected
 
-BrokerEvent = Accepted | Rejected | Filled | Cancelled | CancelRejected
+BrokerEvent = Accepted | Rejected | Filled | Cancelled | CancelRejected | Replaced | ReplaceRejected | Expired
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.engine.errors import EngineError
-from mqk.engine.events import Accepted, Cancelled, CancelRejected, Filled, Rejected
+from mqk.engine.events import Accepted, Cancelled, CancelRejected, Expired, Filled, Rejected, Replaced, ReplaceRejected
 from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, apply
 from mqk.portfolio import LedgerError
 
 if TYPE_CHECKING:
     from mqk.engine.state import EngineState
 
-Answer = Accepted | Rejected | Filled | Cancelled | CancelRejected
+Word = Accepted | Rejected | Cancelled | CancelRejected | Replaced | ReplaceRejected | Expired
+Answer = Word | Filled
 
 
 def take(state: EngineState, answer: Answer) -> bool:
@@ -42,12 +43,12 @@ def take(state: EngineState, answer: Answer) -> bool:
         state.trades.end(state, after)
     if isinstance(answer, Rejected):
         state.windows.record("rejects", state.now)
-    if isinstance(answer, Rejected | CancelRejected):
+    if isinstance(answer, Rejected | CancelRejected | ReplaceRejected):
         state.run.errors += 1
     return True
 
 
-def _event(order: Order, answer: Accepted | Rejected | Cancelled | CancelRejected) -> OrderEvent:
+def _event(order: Order, answer: Word) -> OrderEvent:
     match answer:
         case Accepted():
             return OrderEvent("accepted", EventKind.ACCEPTED)
@@ -58,6 +59,13 @@ def _event(order: Order, answer: Accepted | Rejected | Cancelled | CancelRejecte
         case CancelRejected(reason=reason):
             # One per request: the order may be asked to go again.
             return OrderEvent(f"cancel-rejected-{len(order.events)}", EventKind.CANCEL_REJECTED, reason=reason)
+        case Replaced(qty=qty, limit_price=limit, stop_price=stop):
+            name = f"replaced-{len(order.events)}"
+            return OrderEvent(name, EventKind.REPLACED, qty, limit_price=limit, stop_price=stop)
+        case ReplaceRejected(reason=reason):
+            return OrderEvent(f"replace-rejected-{len(order.events)}", EventKind.REPLACE_REJECTED, reason=reason)
+        case Expired(reason=reason):
+            return OrderEvent("expired", EventKind.EXPIRED, reason=reason)
 
 
 def _fill(state: EngineState, order: Order, answer: Filled) -> bool:

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from mqk.guards import Decision, Latch
 from mqk.market import Bar
-from mqk.orders import Intent, Order
+from mqk.orders import Intent, Order, TimeInForce
 from mqk.quantity import format_instant, format_money
+from mqk.strategies import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,14 @@ class Submit:
             "side": order.side.value,
             "qty": order.qty,
             "type": order.type.value,
+            **prices_json(order),
             "worst_price": format_money(self.worst_price),
             "reason": order.reason,
         }
+        if order.tif is not TimeInForce.DAY:
+            record["tif"] = order.tif.value
+        if order.leg is not None:
+            record["parent_id"], record["leg"] = order.parent_id, order.leg.value
         if self.decision is not None:
             record["decision"] = decision_json(self.decision)
         return record
@@ -61,6 +67,52 @@ class Cancel:
     def to_json(self) -> dict[str, Any]:
         """The effect as an audit trail keeps it."""
         return {"client_order_id": self.client_order_id, "symbol": self.symbol, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Change an order at the market, through the gate: its new total in shares, and the prices its type has, in micros.
+
+    `order` is the order as it will be once the broker has done it. Until it answers, the order counts with the larger
+    of both totals and the worse of both prices.
+    """
+
+    kind: ClassVar[str] = "replace"
+
+    order: Order
+    reason: str
+    at: int
+
+    @property
+    def client_order_id(self) -> str:
+        """The order that is to change."""
+        return self.order.client_order_id
+
+    @property
+    def qty(self) -> int:
+        """Its new total in shares."""
+        return self.order.qty
+
+    @property
+    def limit_price(self) -> int | None:
+        """Its new limit in micros, when its type has one."""
+        return self.order.limit_price
+
+    @property
+    def stop_price(self) -> int | None:
+        """Its new stop in micros, when its type has one."""
+        return self.order.stop_price
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        order = self.order
+        return {
+            "client_order_id": order.client_order_id,
+            "symbol": order.symbol,
+            "qty": order.qty,
+            **prices_json(order),
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +228,24 @@ class Shadowed:
     kind: ClassVar[str] = "shadowed"
 
     strategy: str
-    targets: tuple[tuple[str, int], ...]
+    targets: tuple[tuple[str, int | Target], ...]
     at: int
 
     def to_json(self) -> dict[str, Any]:
         """The effect as an audit trail keeps it."""
-        return {"strategy": self.strategy, "targets": dict(self.targets)}
+        wants = {symbol: want.to_json() if isinstance(want, Target) else want for symbol, want in self.targets}
+        return {"strategy": self.strategy, "targets": wants}
 
 
-Effect = Submit | Cancel | Refused | BarRejected | Decided | LatchSet | LatchLifted | PostureChanged | Shadowed
+Effect = (
+    Submit | Cancel | Replace | Refused | BarRejected | Decided | LatchSet | LatchLifted | PostureChanged | Shadowed
+)
+
+
+def prices_json(order: Order) -> dict[str, str]:
+    """The prices that an order's type has, as people read them; nothing for a market order."""
+    prices = {"limit_price": order.limit_price, "stop_price": order.stop_price}
+    return {name: format_money(price) for name, price in prices.items() if price is not None}
 
 
 def decision_json(decision: Decision) -> dict[str, Any]:

@@ -95,6 +95,35 @@ class CancelRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """The broker changed the order: its total in shares, and its prices in micros where its type has them."""
+
+    client_order_id: str
+    qty: int
+    limit_price: int | None
+    stop_price: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRejected:
+    """The broker would not change the order: it is as it was."""
+
+    client_order_id: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The order's time in force is over: what had not filled by then is off the market."""
+
+    client_order_id: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class KillSwitch:
     """Somebody threw the kill switch, or took it back."""
 
@@ -184,6 +213,9 @@ Event = (
     | Filled
     | Cancelled
     | CancelRejected
+    | Replaced
+    | ReplaceRejected
+    | Expired
     | KillSwitch
     | LatchReleased
     | RunMoved
@@ -200,6 +232,9 @@ _PLAIN: Final[Mapping[str, Any]] = {
         Rejected,
         Cancelled,
         CancelRejected,
+        Replaced,
+        ReplaceRejected,
+        Expired,
         KillSwitch,
         LatchReleased,
         RunMoved,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from mqk.engine.errors import EngineError
 from mqk.engine.placing import judge_working
-from mqk.orders import Order, OrderStatus, OrderType, Side
+from mqk.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.quantity import format_instant
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Permit:
     __slots__ = ("_seal", "bundle", "client_order_id", "decision", "epoch", "expires_at", "intent")
 
     client_order_id: str
-    intent: tuple[str, Side, int, OrderType, int | None, int | None]
+    intent: tuple[str, Side, int, OrderType, int | None, int | None, TimeInForce, str]
     bundle: str
     epoch: int
     expires_at: int
@@ -52,7 +52,7 @@ class Permit:
         """Why this permit does not let this order out now, in this epoch, under this bundle; None when it does."""
         if getattr(self, "_seal", None) is not _SEAL:
             return "the permit was not made by the gate"
-        if self.client_order_id != order.client_order_id or self.intent != _intent(order):
+        if self.client_order_id != order.client_order_id or self.intent != order.terms:
             return f"the permit is for another order than `{order.client_order_id}`"
         if self.bundle != bundle:
             return "the permit was given under another policy bundle"
@@ -94,25 +94,42 @@ def authorise(state: EngineState, order: Order, *, epoch: int, now: int, ttl: in
     Raises EngineError "permit" for an order that this engine has not placed, or that is no longer waiting to leave.
     """
     held = state.orders.get(order.client_order_id)
-    if held is None or _intent(held) != _intent(order):
+    if held is None or held.terms != order.terms:
         raise EngineError("permit", f"order `{order.client_order_id}` is not one that this engine placed")
     if held.status is not OrderStatus.NEW or held.filled:
         raise EngineError("permit", f"order `{order.client_order_id}` is `{held.status}` and does not leave again")
-    decision = judge_working(state, held, now)
+    return _leave(state, held, held, epoch=epoch, now=now, ttl=ttl)
+
+
+def authorise_replacement(state: EngineState, order: Order, *, epoch: int, now: int, ttl: int) -> Permit | Decision:
+    """Judge a change that is about to leave, as what it makes of the order: a permit for it, or the decision against.
+
+    `order` is the order as it will be. Instants as in `authorise`; a refused change is answered with `ReplaceRejected`.
+
+    Raises EngineError "permit" for a change that this engine has not asked for, or asks for no longer.
+    """
+    held = state.orders.get(order.client_order_id)
+    if held is None:
+        raise EngineError("permit", f"order `{order.client_order_id}` is not one that this engine placed")
+    asked = (held.replace_qty, held.replace_limit, held.replace_stop)
+    if held.status is not OrderStatus.PENDING_REPLACE or asked != (order.qty, order.limit_price, order.stop_price):
+        raise EngineError("permit", f"order `{order.client_order_id}` is not to be changed like this any more")
+    return _leave(state, held, order, epoch=epoch, now=now, ttl=ttl)
+
+
+def _leave(state: EngineState, held: Order, order: Order, *, epoch: int, now: int, ttl: int) -> Permit | Decision:
+    """A permit for an order at work to be at the market as `order`, or the decision against it."""
+    decision = judge_working(state, held, now, order)
     if not decision.allowed:
         return decision
     return Permit(
         _SEAL,
         {
-            "client_order_id": held.client_order_id,
-            "intent": _intent(held),
+            "client_order_id": order.client_order_id,
+            "intent": order.terms,
             "bundle": state.bundle_sha256,
             "epoch": epoch,
             "expires_at": now + ttl,
             "decision": decision,
         },
     )
-
-
-def _intent(order: Order) -> tuple[str, Side, int, OrderType, int | None, int | None]:
-    return (order.symbol, order.side, order.qty, order.type, order.limit_price, order.stop_price)

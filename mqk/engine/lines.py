@@ -11,7 +11,7 @@ from mqk.portfolio import DayTrades
 
 if TYPE_CHECKING:
     from mqk.market import Bar, SessionPlan
-    from mqk.strategies import HostWindow
+    from mqk.strategies import HostWindow, Target
 
 
 class Line:
@@ -57,7 +57,7 @@ class Line:
         self.timeframe = timeframe
         self.window = window
         self.shadow_windows = shadow_windows
-        self.shadow_wants: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
+        self.shadow_wants: tuple[tuple[str, tuple[tuple[str, int | Target], ...]], ...] = ()
         self.qty = 0
         self.working_buy = 0
         self.working_sell = 0

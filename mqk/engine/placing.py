@@ -27,16 +27,18 @@ from mqk.orders import (
     client_order_id,
     targets_to_orders,
 )
+from mqk.strategies import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
     from mqk.guards.views import Windows
+    from mqk.strategies import Targets
 
 
-def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: list[Effect]) -> None:
+def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]) -> None:
     """Bring about target positions: the orders that are missing, with what only reduces first.
 
     Raises EngineError "strategy" for targets that are no whole numbers of shares.
@@ -45,7 +47,7 @@ def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: li
     known = {symbol: lines[symbol] for symbol in targets if symbol in lines}
     try:
         wanted = targets_to_orders(
-            targets,
+            {symbol: want.qty if type(want) is Target else want for symbol, want in targets.items()},  # type: ignore[misc]
             {symbol: line.qty for symbol, line in known.items()},
             {symbol: (line.working_buy, line.working_sell) for symbol, line in known.items()},
         )
@@ -53,8 +55,12 @@ def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: li
         raise EngineError("strategy", f"the strategy's targets are none: {fault.message}") from fault
     exits: list[Intent] = []
     entries: list[Intent] = []
-    for intent in wanted:
-        line = known.get(intent.symbol)
+    for plain in wanted:
+        line = known.get(plain.symbol)
+        want = targets[plain.symbol]
+        intent = plain
+        if type(want) is Target:
+            intent = Intent(*plain[:3], want.type, want.limit_price, want.stop_price, want.tif)
         if line is None:
             entries.append(intent)
             continue
@@ -68,9 +74,9 @@ def aim(state: EngineState, targets: Mapping[str, int], reason: str, effects: li
             growing = 0
         # What crosses zero is two orders: getting out is free, whatever is said about going on to the other side.
         if reducing:
-            exits.append(Intent(intent.symbol, intent.side, reducing))
+            exits.append(intent._replace(qty=reducing))
         if growing:
-            entries.append(Intent(intent.symbol, intent.side, growing))
+            entries.append(intent._replace(qty=growing))
     for intent in exits:
         place(state, intent, reason, effects, reduce_only=True)
     for intent in entries:
@@ -86,14 +92,18 @@ def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
 
 def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect], *, reduce_only: bool = False) -> None:
     """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
-    symbol, side, qty = intent
+    symbol, side, qty, kind, limit, stop, tif = intent
     order = Order(
         client_order_id(state.engine, state.run_id, state.sequence),
         symbol,
         side,
         qty,
+        kind,
+        limit,
+        stop,
         created_at=state.now,
         reason=reason,
+        tif=tif,
         reduce_only=reduce_only,
     )
     worst = _show(state, order)
@@ -164,8 +174,13 @@ def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: lis
         effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))
 
 
-def judge_working(state: EngineState, order: Order, now: int) -> Decision:
-    """What the order guard says at `now` about an order at work, as if it were not: the state is left as it was."""
+def judge_working(state: EngineState, held: Order, now: int, order: Order | None = None) -> Decision:
+    """What the order guard says at `now` about an order at work, as if it were not: the state is left as it was.
+
+    With `order`, about what is to become of it.
+    """
+    asked = held if order is None else order
+    order = held
     line, clock = state.lines[order.symbol], state.clock
     leaves = order.leaves
     buying = order.side is Side.BUY
@@ -176,7 +191,7 @@ def judge_working(state: EngineState, order: Order, now: int) -> Decision:
     clock.now = max(before, now)
     try:
         windows = state.windows.without("orders", order.created_at, clock.now, order.qty * worst)
-        _show(state, order)
+        _show(state, asked)
         mask = _judge(state, windows)
         if mask & state.deny_bits and state.recording is not None:
             state.recording.order(state, windows, mask, None, kept_back=order.client_order_id)

@@ -17,12 +17,15 @@ from mqk.engine.events import (
     CancelRejected,
     ClockTicked,
     Event,
+    Expired,
     Filled,
     FirmSeen,
     KillSwitch,
     LatchReleased,
     Reconciled,
     Rejected,
+    Replaced,
+    ReplaceRejected,
     RunMoved,
     SessionPlanned,
     SkewMeasured,
@@ -67,7 +70,10 @@ def step(state: EngineState, event: Event) -> list[Effect]:
             if session is not None:
                 _enter(state, session, effects)
             judge_feeds(state, late, effects)
-        case Accepted() | Rejected() | Filled() | Cancelled() | CancelRejected():
+        case (
+            Accepted() | Rejected() | Filled() | Cancelled() | CancelRejected()
+            | Replaced() | ReplaceRejected() | Expired()
+        ):  # fmt: skip
             _tell_time(state, event.fill.at if isinstance(event, Filled) else event.at)
             if not answers.take(state, event):
                 return effects

@@ -5,10 +5,11 @@ No ledger, no broker, no policy and no clock; everything other packages need is 
 
 from mqk.orders.costs import CostModel
 from mqk.orders.errors import OrderError, OrderErrorCode, OrderEventError
+from mqk.orders.events import EventKind, OrderEvent
 from mqk.orders.exposure import Projection, Working, project, working_quantities
 from mqk.orders.intents import Intent, targets_to_orders
-from mqk.orders.machine import CONDITIONS, EDGES, Edge, EventKind, OrderEvent, apply
-from mqk.orders.order import Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
+from mqk.orders.machine import CONDITIONS, EDGES, Edge, apply
+from mqk.orders.order import Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
 
 __all__ = [
     "CONDITIONS",
@@ -17,6 +18,7 @@ __all__ = [
     "Edge",
     "EventKind",
     "Intent",
+    "Leg",
     "Order",
     "OrderError",
     "OrderErrorCode",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mqk.orders.errors import OrderError
-from mqk.orders.order import Side
+from mqk.orders.order import OrderType, Side, TimeInForce
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
@@ -19,11 +19,15 @@ _NONE_WORKING: Final = (0, 0)
 
 
 class Intent(NamedTuple):
-    """So many shares of a symbol, above zero, to be bought or sold."""
+    """So many shares of a symbol, above zero, to be bought or sold, and by what kind of order (prices in micros)."""
 
     symbol: str
     side: Side
     qty: int
+    type: OrderType = OrderType.MARKET
+    limit_price: int | None = None
+    stop_price: int | None = None
+    tif: TimeInForce = TimeInForce.DAY
 
 
 def targets_to_orders(

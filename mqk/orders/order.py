@@ -15,7 +15,7 @@ from mqk.quantity import INT64_MAX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mqk.orders.machine import OrderEvent
+    from mqk.orders.events import OrderEvent
 
 _HIGH: Final = INT64_MAX
 
@@ -59,6 +59,15 @@ class TimeInForce(StrEnum):
 
 
 @unique
+class Leg(StrEnum):
+    """What an order of a bracket does: it takes a position out on request, at its stop, or at its target."""
+
+    EXIT = "EXIT"
+    STOP = "STOP"
+    TARGET = "TARGET"
+
+
+@unique
 class OrderStatus(StrEnum):
     """How far an order has come. NEW is before the broker's first word; the last four are final."""
 
@@ -90,8 +99,11 @@ class Order:
     `qty` is the total in shares, above zero; `filled` how many of them are filled, never more than `qty`; prices in
     micros, present exactly when the type has them; `created_at` in epoch microseconds; `reason` why it ended, or why
     it was made. `acknowledged` says whether the broker has ever answered for it; `replace_qty` is the total asked for
-    in a replacement still unanswered; `events` are the events applied so far, by id; `reduce_only` says that the order
-    was made to bring a position nearer to zero and for nothing else.
+    in a replacement still unanswered, `replace_limit` and `replace_stop` its prices; `events` are the events applied so
+    far, by id; `reduce_only` says that the order was made to bring a position nearer to zero and for nothing else.
+
+    Orders of one `parent_id` (the order that began the position) belong together, and `leg` says as what: what one of
+    them trades is taken off the others, at the broker as in the books (linked.py): `reduced` is how many shares were.
 
     Raises OrderError when a field has no such meaning.
     """
@@ -112,6 +124,11 @@ class Order:
     events: Mapping[str, OrderEvent] = field(default_factory=dict, repr=False)
     tif: TimeInForce = TimeInForce.DAY
     reduce_only: bool = False
+    parent_id: str = ""
+    leg: Leg | None = None
+    replace_limit: int | None = None
+    replace_stop: int | None = None
+    reduced: int = 0
 
     def __post_init__(self) -> None:
         # One chain for the many good orders; what is wrong is worked out only when something is.
@@ -129,12 +146,19 @@ class Order:
             raise self._error()
 
     @property
+    def terms(self) -> tuple[str, Side, int, OrderType, int | None, int | None, TimeInForce, str]:
+        """What a broker is asked for: two orders of one id and other terms are two orders."""
+        return (
+            self.symbol, self.side, self.qty, self.type, self.limit_price, self.stop_price, self.tif, self.parent_id
+        )  # fmt: skip
+
+    @property
     def leaves(self) -> int:
         """Shares that may still fill: the larger total while a replacement is unanswered, none once final."""
         if self.status in _FINAL:
             return 0
         asked = self.replace_qty
-        return (self.qty if asked is None or asked < self.qty else asked) - self.filled
+        return (self.qty if asked is None or asked < self.qty else asked) - self.filled - self.reduced
 
     def _priced(self) -> bool:
         """Whether the order has a limit and a stop exactly when its type says so, each above zero."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
 from mqk.engine import Cancelled, EngineError, Permit, Rejected
 from mqk.engine.gate import authorise
-from mqk.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from mqk.orders import Leg, Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted
 from mqk.runtime.probe import Step
@@ -203,4 +203,6 @@ def order_of(row: OutboxMessage) -> Order:
         reason=told["reason"],
         tif=TimeInForce(told["tif"]),
         reduce_only=told["reduce_only"],
+        parent_id=told["parent_id"],
+        leg=None if told["leg"] is None else Leg(told["leg"]),
     )

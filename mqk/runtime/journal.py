@@ -138,6 +138,8 @@ class Journal:
             "worst_price": effect.worst_price,
             "tif": order.tif.value,
             "reduce_only": order.reduce_only,
+            "parent_id": order.parent_id,
+            "leg": None if order.leg is None else order.leg.value,
             "reason": order.reason,
         }
         outbox.enqueue(

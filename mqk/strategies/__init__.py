@@ -3,7 +3,7 @@
 What a strategy wants is a target position; whether it gets it is decided elsewhere, and never here.
 """
 
-from mqk.strategies.contract import BarWindow, Context, Holding, HostWindow, Strategy
+from mqk.strategies.contract import BarWindow, Context, Holding, HostWindow, Strategy, Target, Targets
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.exp_meanrev import ExpMeanrev
 from mqk.strategies.host import StrategyHost
@@ -26,5 +26,7 @@ __all__ = [
     "StrategyError",
     "StrategyHost",
     "SwingTrend",
+    "Target",
+    "Targets",
     "read_params",
 ]

@@ -6,9 +6,13 @@ What lives here: the plug-in contract. What does not: who calls it (host.py), wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Protocol, overload, runtime_checkable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Protocol, overload, runtime_checkable
 
 from mqk.market import Bar
+from mqk.orders import OrderType, TimeInForce
+from mqk.quantity import INT64_MAX, format_money
+from mqk.strategies.errors import StrategyError
 from mqk.strategies.params import Param
 
 
@@ -104,9 +108,89 @@ class Context:
         return 0 if holding is None else holding.qty + holding.working_buy - holding.working_sell
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A position in signed shares, and how to come to it and to guard it. A plain number is `Target(number)`.
+
+    `type`, `limit_price`, `stop_price` (micros, those that the type has) and `tif` are those of the orders that bring
+    the position about. `protect` is the stop at which it is taken out again, `take_profit` the limit, `trail` how far
+    (micros) the stop follows the best price since the position was begun. What protects a position is never loosened:
+    of two stops the nearer one stands, for as long as the position does.
+
+    Raises StrategyError "target" for what means nothing.
+    """
+
+    qty: int
+    _: KW_ONLY
+    type: OrderType = OrderType.MARKET
+    limit_price: int | None = None
+    stop_price: int | None = None
+    tif: TimeInForce = TimeInForce.DAY
+    protect: int | None = None
+    take_profit: int | None = None
+    trail: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"`{name}` is above zero in whole micros, found `{value}`"
+            for name, value in self._prices()
+            if type(value) is not int or not 0 < value <= INT64_MAX
+        ]
+        if type(self.qty) is not int or abs(self.qty) > INT64_MAX:
+            problems.append(f"a position is a whole number of shares, found `{self.qty}`")
+        elif not problems:
+            problems = self._contradictions()
+        if problems:
+            raise StrategyError("target", problems)
+
+    @property
+    def guards(self) -> bool:
+        """Whether the position is to be guarded by a stop or a target."""
+        return self.protect is not None or self.take_profit is not None or self.trail is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """The target as an audit trail keeps it: what is asked for and nothing else."""
+        record: dict[str, Any] = {"qty": self.qty}
+        if self.type is not OrderType.MARKET:
+            record["type"] = self.type.value
+        if self.tif is not TimeInForce.DAY:
+            record["tif"] = self.tif.value
+        return record | {name: format_money(value) for name, value in self._prices()}
+
+    def _prices(self) -> list[tuple[str, int]]:
+        named = {
+            "limit_price": self.limit_price,
+            "stop_price": self.stop_price,
+            "protect": self.protect,
+            "take_profit": self.take_profit,
+            "trail": self.trail,
+        }
+        return [(name, value) for name, value in named.items() if value is not None]
+
+    def _contradictions(self) -> list[str]:
+        problems = []
+        for name, price, wanted in (
+            ("limit_price", self.limit_price, self.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)),
+            ("stop_price", self.stop_price, self.type in (OrderType.STOP, OrderType.STOP_LIMIT)),
+        ):
+            if (price is not None) != wanted:
+                problems.append(f"a {self.type} target {'needs a' if wanted else 'has no'} `{name}`")
+        if self.qty == 0 and self.guards:
+            problems.append("a target of 0 leaves nothing to protect")
+        if self.protect is not None and self.take_profit is not None and self.qty:
+            right = self.protect < self.take_profit if self.qty > 0 else self.protect > self.take_profit
+            if not right:
+                way = "below" if self.qty > 0 else "above"
+                problems.append(f"`protect` is {way} `take_profit` for a position of `{self.qty}`")
+        return problems
+
+
+Targets = Mapping[str, int | Target]
+
+
 @runtime_checkable
 class Strategy(Protocol):
-    """A strategy: called once per completed bar, answers with target positions in signed shares.
+    """A strategy: called once per completed bar, answers with target positions: signed shares, or a Target.
 
     A symbol that is left out stays as it is; only a target of 0 closes a position. None means nothing to say. It is
     built by keyword from its `PARAMS`, and `lookback` (bars) is all the history it will ever see, so the same window,
@@ -116,6 +200,6 @@ class Strategy(Protocol):
     PARAMS: ClassVar[Mapping[str, Param]]
     lookback: int
 
-    def on_bar(self, context: Context) -> Mapping[str, int] | None:
+    def on_bar(self, context: Context) -> Targets | None:
         """The targets, or None."""
         ...

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-StrategyErrorCode = Literal["name", "duplicate", "unknown", "params", "several", "timeframe", "contract", "failed"]
+StrategyErrorCode = Literal[
+    "name", "duplicate", "unknown", "params", "several", "timeframe", "contract", "target", "failed"
+]
 
 
 class StrategyError(ValueError):
     """A strategy that cannot be set up, or that failed; `problems` lists everything that is wrong, each with its mend.
 
     `code` is stable: "name" (blank), "duplicate", "unknown", "params", "several" (more than one that may order),
-    "timeframe", "contract" (a plug-in that is no strategy), "failed" (it raised while it ran).
+    "timeframe", "contract" (a plug-in that is no strategy), "target" (a target that means nothing), "failed" (it raised
+    while it ran).
     """
 
     def __init__(self, code: StrategyErrorCode, problems: Sequence[str]) -> None:

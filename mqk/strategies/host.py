@@ -5,10 +5,10 @@ What lives here: building them from the policy and asking them. What does not: w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mqk.strategies.contract import Context, HostWindow, Strategy
+from mqk.strategies.contract import Context, HostWindow, Strategy, Targets
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.registry import Registry
 
@@ -64,7 +64,7 @@ class StrategyHost:
             known = ", ".join(f"`{each}`" for each in self.timeframes)
             raise StrategyError("timeframe", [f"the engine trades {known}, not bars of `{timeframe}`"])
 
-    def targets(self, context: Context) -> Mapping[str, int] | None:
+    def targets(self, context: Context) -> Targets | None:
         """What the ordering strategy wants; None when there is none, or it has nothing to say."""
         return None if self._strategy is None else _ask(self._strategy, context)
 
@@ -72,7 +72,7 @@ class StrategyHost:
         """Fresh windows for one symbol: the ordering strategy's, and one for each shadow."""
         return HostWindow(self.lookback), tuple(HostWindow(strategy.lookback) for _, strategy in self.shadows)
 
-    def shadow_targets(self, context: Context, windows: Sequence[HostWindow]) -> list[tuple[str, Mapping[str, int]]]:
+    def shadow_targets(self, context: Context, windows: Sequence[HostWindow]) -> list[tuple[str, Targets]]:
         """What each shadow strategy wants on its own window, where it says something."""
         wanted = []
         for (name, strategy), window in zip(self.shadows, windows, strict=True):
@@ -83,7 +83,7 @@ class StrategyHost:
         return wanted
 
 
-def _ask(strategy: Strategy, context: Context) -> Mapping[str, int] | None:
+def _ask(strategy: Strategy, context: Context) -> Targets | None:
     """What a strategy wants. It may be anybody's code, so whatever it raises is its failure and no mystery.
 
     Raises StrategyError "failed", from what the strategy raised.

@@ -59,7 +59,7 @@ def test_a_target_is_ordered_once_and_reached(
     ends = {symbol: positions.get(symbol, 0) + buy - sell for symbol, (buy, sell) in working.items()} | {
         symbol: held for symbol, held in positions.items() if symbol not in working
     }
-    for symbol, side, qty in intents:
+    for symbol, side, qty, *_ in intents:
         buy, sell = then.get(symbol, (0, 0))
         then[symbol] = (buy + qty, sell) if side is Side.BUY else (buy, sell + qty)
         ends[symbol] = ends.get(symbol, 0) + side.sign * qty
