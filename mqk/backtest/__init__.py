@@ -8,7 +8,7 @@ from mqk.backtest.audit import AuditTrail, verify_audit
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
-from mqk.backtest.runner import run_backtest
+from mqk.backtest.runner import run_backtest, run_files
 from mqk.backtest.summary import BacktestSummary
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "SimulatedMarket",
     "artifacts_sha256",
     "run_backtest",
+    "run_files",
     "verify_audit",
     "write_artifacts",
 ]

@@ -23,16 +23,19 @@ if TYPE_CHECKING:
     from mqk.backtest.recorder import Recorder
     from mqk.orders import Order
 
+MANIFEST: Final = "manifest.json"
 NAMES: Final = (
     "audit.jsonl",
     "decisions.parquet",
     "equity_curve.csv",
     "fills.csv",
-    "manifest.json",
+    MANIFEST,
     "metrics.json",
     "orders.csv",
 )
 KIND: Final = "mqk backtest"
+PROVENANCE: Final = "provenance"
+"""What the manifest says of the machine and of names of files: no part of what a run comes to."""
 _DAY: Final = 86_400 * MICROS
 
 
@@ -114,11 +117,15 @@ def json_bytes(content: Mapping[str, Any]) -> bytes:
 
 
 def artifacts_sha256(files: Mapping[str, bytes]) -> str:
-    """One hash over all files, by name: equal exactly when every name and every byte is."""
+    """One hash over all files, by name: equal exactly when every name and every byte is, whoever ran it and where.
+
+    The manifest counts without its `provenance`: the same run on another machine, or on renamed files, is the same run.
+    """
     digest = hashlib.sha256()
     for name in sorted(files):
-        digest.update(f"{name}\0{len(files[name])}\0".encode())
-        digest.update(files[name])
+        content = _without_provenance(files[name]) if name == MANIFEST else files[name]
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
     return digest.hexdigest()
 
 
@@ -129,7 +136,7 @@ def require_writable(out: Path) -> None:
     if not out.is_dir() or out.is_symlink():
         raise BacktestError("out", f"`{out}` is not a folder", "name a folder that does not exist yet")
     found = sorted(entry.name for entry in out.iterdir())
-    if found and not (set(found) <= set(NAMES) and _is_ours(out / "manifest.json")):
+    if found and not (set(found) <= set(NAMES) and _is_ours(out / MANIFEST)):
         raise BacktestError(
             "out",
             f"`{out}` holds other files, such as `{found[0]}`",
@@ -163,6 +170,10 @@ def write_artifacts(out: Path, files: Mapping[str, bytes]) -> None:
         for leftover in (fresh, stale):
             if leftover.exists():
                 shutil.rmtree(leftover)
+
+
+def _without_provenance(manifest: bytes) -> bytes:
+    return json_bytes({key: value for key, value in json.loads(manifest).items() if key != PROVENANCE})
 
 
 def _is_ours(manifest: Path) -> bool:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-BacktestErrorCode = Literal["bars", "calendar", "out", "permit"]
+BacktestErrorCode = Literal["bars", "calendar", "data", "out", "permit", "run"]
 
 
 class BacktestError(Exception):
     """A backtest that cannot run, or whose results cannot be written; nothing was written.
 
     `code` is stable: "bars" (none, of a timeframe the engine does not trade, or of two timeframes for one symbol),
-    "calendar" (bars outside the days the calendar knows), "out" (the folder is in use for something else), "permit"
-    (an order reached the market without leave: a defect). `message` says what is wrong, `help` what to do.
+    "calendar" (bars outside the days the calendar knows), "data" (the bars of a recorded run are not to be found),
+    "out" (the folder is in use for something else), "permit" (an order reached the market without leave: a defect),
+    "run" (a folder that holds no run, or none that can be made again). `message` says what is wrong, `help` what to do.
     """
 
     def __init__(self, code: BacktestErrorCode, message: str, help: str | None = None) -> None:

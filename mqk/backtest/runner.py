@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from mqk.backtest.artifacts import (
+    MANIFEST,
     artifacts_sha256,
     equity_csv,
     fills_csv,
@@ -48,6 +49,7 @@ from mqk.market import Bar, CalendarError, calendar_of, data_sha256, without_gar
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mqk.backtest.sources import Source
     from mqk.guards import GuardSet
     from mqk.strategies import StrategyHost
 
@@ -67,20 +69,37 @@ def run_backtest(
     out: Path | None = None,
     on_progress: Progress | None = None,
     host: StrategyHost | None = None,
+    sources: Sequence[Source] = (),
 ) -> BacktestSummary:
     """Run an engine over bars, with every guard on, to the end of the data.
 
     The order of `bars` does not matter: they are taken by end, then symbol. A halt stops new positions, never the run.
     Artifacts go into the folder `out`, when given, whole or not at all. `on_progress` is told (bars done, bars in all)
-    now and then. `host` stands in for the strategies of the policy.
+    now and then. `host` stands in for the strategies of the policy; `sources` say where the bars came from.
 
     Raises BacktestError for bars that no engine could run on and for a folder that may not be written, and
     StrategyError for strategies that cannot be set up.
     """
-    stream = sorted(bars, key=_IN_ORDER)
-    _require_runnable(stream, guards)
     if out is not None:
         require_writable(out)
+    summary, files = run_files(guards, bars, on_progress=on_progress, host=host, sources=sources)
+    if out is not None:
+        write_artifacts(out, files)
+    return summary
+
+
+def run_files(
+    guards: GuardSet,
+    bars: Sequence[Bar],
+    *,
+    on_progress: Progress | None = None,
+    host: StrategyHost | None = None,
+    sources: Sequence[Source] = (),
+    machine: Mapping[str, str] | None = None,
+) -> tuple[BacktestSummary, dict[str, bytes]]:
+    """As `run_backtest`, with the artifacts in memory. `machine` is the fingerprint to tell instead of this host's."""
+    stream = sorted(bars, key=_IN_ORDER)
+    _require_runnable(stream, guards)
     data = data_sha256(stream)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
@@ -106,10 +125,9 @@ def run_backtest(
         "orders.csv": orders_csv(record, state.orders),
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    files["manifest.json"] = json_bytes({**manifest(guards.bundle, run_id, data, stream), "artifacts": hashes})
-    if out is not None:
-        write_artifacts(out, files)
-    return replace(summary, artifacts_sha256=artifacts_sha256(files))
+    told = manifest(guards.bundle, run_id, data, stream, sources=sources, host=machine)
+    files[MANIFEST] = json_bytes({**told, "artifacts": hashes})
+    return replace(summary, artifacts_sha256=artifacts_sha256(files)), files
 
 
 class _Run:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mqk
-from mqk.backtest.artifacts import KIND
+from mqk.backtest.artifacts import KIND, PROVENANCE
 from mqk.backtest.code import code_sha256
+from mqk.backtest.host import host_fingerprint
 from mqk.portfolio.metrics import measure
 from mqk.quantity import format_instant, format_money
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mqk.backtest.recorder import Recorder
+    from mqk.backtest.sources import Source
     from mqk.engine import EngineState, Refused
     from mqk.guards import Latch
     from mqk.market import Bar
@@ -113,8 +115,19 @@ class BacktestSummary:
         }
 
 
-def manifest(bundle: Bundle, run_id: str, data: str, bars: Sequence[Bar]) -> dict[str, Any]:
-    """What was run, completely: with the bars, it is all that the results depend on. No clock, no host, no paths."""
+def manifest(
+    bundle: Bundle,
+    run_id: str,
+    data: str,
+    bars: Sequence[Bar],
+    *,
+    sources: Sequence[Source] = (),
+    host: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What was run, completely: with the bars, it is all that the results depend on. No clock and no paths.
+
+    `provenance` says where it was run and what the files were called: nothing depends on it but some library's bytes.
+    """
     return {
         "kind": KIND,
         "mqk": mqk.__version__,
@@ -140,6 +153,10 @@ def manifest(bundle: Bundle, run_id: str, data: str, bars: Sequence[Bar]) -> dic
             "timeframes": sorted({bar.timeframe for bar in bars}),
             "first": format_instant(bars[0].end),
             "last": format_instant(bars[-1].end),
+        },
+        PROVENANCE: {
+            "host": dict(host_fingerprint() if host is None else host),
+            "sources": [each.to_json() for each in sources],
         },
     }
 

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from mqk.backtest import BacktestSummary, run_backtest
+from mqk.backtest.sources import Source
 from mqk.cli import decision
-from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, load_bars
+from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, given, load_bars
 from mqk.cli.bound import Bound, bind
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, progress, say, table
@@ -42,18 +43,19 @@ def backtest(
 ) -> None:
     """Run an engine over recorded bars with every guard on, and keep what happened in DIR."""
     bound = bind(policies, engine, as_of=as_of, overlays=overlay or ())
-    chosen = between(load_bars(bound, [*bars, *(more or [])]), start, end)
-    summary = backtested(bound, chosen, out)
+    with given([*bars, *(more or [])]) as found:
+        chosen = between(load_bars(bound, found.paths), start, end)
+    summary = backtested(bound, chosen, out, found.sources)
     if format_ is Format.JSON:
         print_json(summary.to_json())
         return
     say(*summary_lines(summary), "", *denial_lines(summary), f"artifacts in {out}")
 
 
-def backtested(bound: Bound, bars: Sequence[Bar], out: Path) -> BacktestSummary:
+def backtested(bound: Bound, bars: Sequence[Bar], out: Path, sources: Sequence[Source] = ()) -> BacktestSummary:
     """Run the backtest under a progress bar."""
     with progress(f"backtest of {bound.bundle.engine}", "bars", len(bars)) as move:
-        return run_backtest(bound.guards, bars, out=out, on_progress=lambda done, _: move(done))
+        return run_backtest(bound.guards, bars, out=out, on_progress=lambda done, _: move(done), sources=sources)
 
 
 def summary_lines(summary: BacktestSummary) -> list[str]:

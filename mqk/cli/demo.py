@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from mqk.backtest import BacktestSummary
+from mqk.backtest.sources import sources_of
 from mqk.cli import backtest, effective, paper
 from mqk.cli.bars import load_bars
 from mqk.cli.bound import Bound, bind
@@ -45,8 +46,9 @@ def demo(
     _clear(data_dir)
     bound = bind(shipped_policies_dir(), ENGINE, as_of=today())
     note("reading daily bars of four stocks, 2000 to 2013")
-    bars = load_bars(bound, demo_bars(data_dir / "bars"))
-    tested = backtest.backtested(bound, bars, data_dir / "backtest")
+    files = demo_bars(data_dir / "bars")
+    bars = load_bars(bound, files)
+    tested = backtest.backtested(bound, bars, data_dir / "backtest", sources_of(files, sample=files))
     note("starting PostgreSQL")
     url = ensure_database(data_dir)
     try:

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "policy": "Check policies, ask them for a decision, see what is in force.",
         "backtest": "Run an engine over recorded bars, behind its policies.",
+        "replay": "Run a finished backtest again and compare every byte.",
         "promote": "Judge a finished backtest by the gates of its engine.",
         "run": "Start, resume, watch and stop runs on the database.",
         "explain": "Explain a diagnostic by its code: what it means, an example, the mend.",
@@ -38,6 +39,10 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# Words that make another command of one that does something by itself: `mqk backtest compare A B`.
+SECOND: Final[Mapping[tuple[str, str], str]] = MappingProxyType({("backtest", "compare"): "backtest_compare"})
+
+
 class Commands(TyperGroup):
     """The top-level group: it knows names and one line of help, and loads a command when it is called."""
 
@@ -49,6 +54,9 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments name, loaded."""
         name, command, rest = super().resolve_command(ctx, args)
+        second = SECOND.get((str(name), rest[0])) if rest else None
+        if second is not None:
+            return f"{name} {rest[0]}", typer.main.get_command(import_module(f"mqk.cli.{second}").app), rest[1:]
         if name in COMMANDS:
             command = typer.main.get_command(import_module(f"mqk.cli.{name}").app)
         return name, command, rest

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 # 10xx: the file as YAML. 11xx: keys and values against the schema. 12xx: references, layers, dates.
-# 13xx: expressions. 14xx: guards (mqk.guards). 157x: bundle files and change control.
+# 13xx: expressions. 14xx: guards (mqk.guards). 157x: bundle files and change control. 17xx: runs.
 CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MQK-1001": "not readable as YAML",
@@ -143,6 +143,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1600": "a comment that cuts a text off",
         "MQK-1601": "an input of a table that no row speaks of",
         "MQK-1620": "an obligation answered by nothing there is",
+        "MQK-1700": "a policy in a manifest that cannot be bound again",
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -189,3 +190,37 @@ def test_two_hash_seeds_give_the_same_bytes(tmp_path: Path, bars: Path) -> None:
         found.append((done.stdout, files))
     assert found[0] == found[1]
     assert set(found[0][1]) == ARTIFACTS
+
+
+@pytest.mark.usefixtures("policies")
+def test_a_run_is_replayed_from_its_folder_and_a_change_is_found(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    shutil.copytree(bars, tmp_path / "bars")
+    assert backtest(mqk, "--bars", "bars", "--end", "2004-06-30").code == 0
+    ended = mqk("replay", "out")
+    assert (ended.code, "note" in ended.out) == (0, False)
+    assert "is the same in every byte" in ended.out
+    (tmp_path / "bars").rename(tmp_path / "elsewhere")
+    gone = mqk("replay", "out")
+    assert (gone.code, gone.out) == (2, "")
+    assert "`bars/AAPL_1D.csv`" in gone.err
+    assert mqk("replay", "out", "--data", "elsewhere").code == 0
+    change(tmp_path / "out" / "metrics.json", '"halts": 0', '"halts": 1')
+    found = mqk("replay", "out", "--data", "elsewhere", "--format", "json")
+    assert found.code == 1
+    (difference,) = found.json["differences"]
+    assert difference["file"] == "metrics.json"
+    assert (difference["recorded"].strip("` "), difference["replayed"].strip("` ")) == ('"halts": 1,', '"halts": 0,')
+
+
+@pytest.mark.usefixtures("policies")
+def test_two_runs_are_compared(mqk: Mqk, bars: Path) -> None:
+    for out, overlays in (("plain", ()), ("stressed", ("--overlay", "slippage_x2"))):
+        options = ("--bars", bars / "AAPL_1D.csv", "--end", "2004-06-30", *overlays)
+        assert mqk("backtest", "--engine", "MAIN", "--out", out, *options).code == 0
+    same = mqk("backtest", "compare", "plain", "plain")
+    assert (same.code, same.out) == (0, "plain and plain are the same in every byte\n")
+    found = mqk("backtest", "compare", "plain", "stressed")
+    assert found.code == 1
+    assert "bundle.content.execution.costs.slippage" in found.out
+    assert "orders.csv line " in found.out
+    assert mqk("backtest", "compare", "plain", "nowhere").code == 2
