@@ -88,6 +88,7 @@ def multiplied(seed: Path, out: Path, decisions: int) -> None:
                 SELECT s.* EXCLUDE (number) REPLACE (
                     'd' || (i * {rows} + number) AS decision_id,
                     s."at" + to_days(CAST(i % 250 AS INTEGER)) AS "at",
+                    s."day" + CAST(i % 250 AS INTEGER) AS "day",
                     s."facts.order.qty" + i % 7 AS "facts.order.qty",
                     s."facts.account.equity" + (i % 1000) * 1_000_000 AS "facts.account.equity",
                     s."facts.positions"[1:2] AS "facts.positions",
@@ -111,7 +112,7 @@ WITH facts AS (
            "facts.position.exposure" AS exposure, "facts.account.equity" AS equity, "facts.account.cash" AS cash,
            "facts.account.gross_exposure" AS gross, "facts.account.working_buy_value" AS buying_value,
            "facts.account.open_positions" AS open_positions, "facts.account.opening_positions" AS opening,
-           "facts.market.bars_seen" AS bars_seen, notional, "at" AS moment,
+           "facts.market.bars_seen" AS bars_seen, notional, "day",
            CASE WHEN coalesce("ages.market.price", 0) <= 117000000000 THEN "facts.market.price" END AS price,
            CASE WHEN coalesce("ages.market.volume", 0) <= 117000000000 THEN "facts.market.volume" END AS volume
     FROM read_parquet('{files}') WHERE engine = 'MAIN' AND point = 'order'
@@ -122,7 +123,7 @@ WITH facts AS (
                     abs(held - selling - CASE WHEN side = 'SELL' THEN qty ELSE 0 END)) * greatest(worst, price) AS value
     FROM facts
 ), judged AS (
-    SELECT moment, notional, reduces,
+    SELECT day, notional, reduces,
            value * 100 <= {position[0]} * equity AS position_before,
            value * 100 <= {position[1]} * equity AS position_after,
            (gross - exposure + value) * 100 <= {gross[0]} * equity AS gross_before,
@@ -132,12 +133,12 @@ WITH facts AS (
            AND qty <= 250000 AND qty * worst <= 1000000000000 AND qty * 1000 <= 25 * volume AND bars_seen >= 20 AS rest
     FROM projected
 ), decided AS (
-    SELECT moment, notional,
+    SELECT day, notional,
            reduces OR coalesce(position_before AND gross_before AND rest, false) AS allowed_before,
            reduces OR coalesce(position_after AND gross_after AND rest, false) AS allowed_after
     FROM judged
 )
-SELECT CAST(moment AS DATE) AS day, count(*), sum(notional) FROM decided
+SELECT day, count(*), sum(notional) FROM decided
 WHERE allowed_before <> allowed_after GROUP BY day
 """
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mqk.analysis.history.judging import LOST, Place, Tally, ask, effect, engines_of, in_utc
+from mqk.analysis.history.comparing import Pattern, Side, compare
+from mqk.analysis.history.judging import LOST, PASS, effect, engines_of, in_utc
 from mqk.analysis.history.replay import moment_of
-from mqk.guards import Decision, Guard, GuardSet, Point, Result
+from mqk.guards import Decision, GuardSet, Point, Result
 from mqk.guards.points import ALLOW, LADDERS, most_severe
 
 if TYPE_CHECKING:
@@ -103,39 +104,38 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A guard, where its rules' answers are, and what it makes of each pattern: there are few, on many days."""
+    """What a guard makes of each pattern: there are few, on many days."""
 
-    guard: Guard
-    places: tuple[Place, ...]
+    point: Point
+    answers: Side
     _known: dict[tuple[int, ...], tuple[str, tuple[str, ...], bool]] = field(default_factory=dict)
     _losses: dict[tuple[int, ...], list[tuple[str, str, str]]] = field(default_factory=dict)
 
-    def outcome(self, tally: Tally) -> tuple[str, tuple[str, ...], bool]:
+    def outcome(self, pattern: Pattern) -> tuple[str, tuple[str, ...], bool]:
         """The outcome, the rules that ask for it, and whether rules that could not be judged leave it open."""
-        if tally.words not in self._known:
-            self._known[tally.words] = self._outcome(tally)
-        return self._known[tally.words]
+        if pattern.words not in self._known:
+            self._known[pattern.words] = self._outcome(pattern)
+        return self._known[pattern.words]
 
-    def losses(self, tally: Tally) -> list[tuple[str, str, str]]:
+    def losses(self, pattern: Pattern) -> list[tuple[str, str, str]]:
         """The rules that could not be judged, each with why and where it is written."""
-        if tally.words not in self._losses:
-            self._losses[tally.words] = [
+        if pattern.words not in self._losses:
+            self._losses[pattern.words] = [
                 (rule.id, place.lost or "its numbers may need more than 38 digits", str(rule.span))
-                for rule, place in zip(self.guard.rules, self.places, strict=True)
-                if place.of(tally.words) == LOST
+                for rule, place in self.answers.rules
+                if place.of(pattern.words) == LOST
             ]
-        return self._losses[tally.words]
+        return self._losses[pattern.words]
 
-    def _outcome(self, tally: Tally) -> tuple[str, tuple[str, ...], bool]:
-        point = self.guard.point
-        said = [place.of(tally.words) for place in self.places]
-        effects = [effect(rule, each) for rule, each in zip(self.guard.rules, said, strict=True)]
-        outcome = most_severe(point, effects)
-        deciding = tuple(
-            rule.id for rule, each in zip(self.guard.rules, effects, strict=True) if each == outcome != ALLOW
-        )
-        ladder = LADDERS[point]
-        may = [rule.effect(Result.BREACH) for rule, each in zip(self.guard.rules, said, strict=True) if each == LOST]
+    def _outcome(self, pattern: Pattern) -> tuple[str, tuple[str, ...], bool]:
+        said = [(rule, place.of(pattern.words)) for rule, place in self.answers.rules]
+        effects = [(rule.id, effect(rule, each)) for rule, each in said]
+        # Common to both sides, they can decide, and yet never make the difference.
+        others = [asked for asked, place in self.answers.common if place.of(pattern.words) != PASS]
+        outcome = most_severe(self.point, [*others, *(each for _, each in effects)])
+        deciding = tuple(rule for rule, each in effects if each == outcome != ALLOW)
+        ladder = LADDERS[self.point]
+        may = [rule.effect(Result.BREACH) for rule, each in said if each == LOST]
         return outcome, deciding, any(ladder.index(each) > ladder.index(outcome) for each in may)
 
 
@@ -166,21 +166,27 @@ def measure_impact(
                 continue
             for point in part.points:
                 guards = (base[engine].guards[point], head[engine].guards[point])
-                question = ask(table, part, engine, point, guards)
-                before, after = (_Side(*pair) for pair in zip(guards, question.places, strict=True))
-                for tally in question.read(backend.run(question.query)):
-                    judged[engine, point] += tally.decisions
-                    days.add(tally.day)
-                    same = tally.bundle == base[engine].bundle.sha256
-                    other += 0 if same else tally.decisions
-                    flip, known = _compared(tally, point, before, after, same=same)
-                    unlike += tally.decisions if same and before.outcome(tally)[0] != tally.outcome and known else 0
-                    unknown[engine, point] += 0 if known else tally.decisions
-                    if flip is not None:
-                        flips.append((flip, part))
+                question = compare(table, part, engine, guards, base[engine].bundle.sha256)
+                before, after = _Side(point, question.base), _Side(point, question.head)
+                answer = backend.run(question.query)
+                turned = []
+                for pattern in question.patterns(answer):
+                    judged[engine, point] += pattern.decisions
+                    days |= {pattern.first.date(), pattern.last.date()}
+                    other += 0 if pattern.recorded else pattern.decisions
+                    change = _change(pattern, before, after)
+                    unlike += (
+                        pattern.decisions
+                        if change and pattern.recorded not in (None, before.outcome(pattern)[0])
+                        else 0
+                    )
+                    unknown[engine, point] += 0 if change else pattern.decisions
+                    if change and change.turns:
+                        turned.append(pattern)
                     for name, side in (("base", before), ("head", after)):
-                        for rule, why, span in side.losses(tally):
-                            lost[engine, point, name, rule, why, span] += tally.decisions
+                        for rule, why, span in side.losses(pattern):
+                            lost[engine, point, name, rule, why, span] += pattern.decisions
+                flips += [(_flip(engine, each, before, after), part) for each in question.days(answer, turned)]
     sample = tuple(_shown(backend, flips, base, head, limit))
     return Impact(
         dict(judged),
@@ -196,19 +202,47 @@ def measure_impact(
     )
 
 
-def _compared(tally: Tally, point: Point, before: _Side, after: _Side, *, same: bool) -> tuple[Flip | None, bool]:
-    """What becomes of one tally, and whether both sides' outcomes are known."""
-    was, was_rules, was_open = before.outcome(tally)
-    now, now_rules, now_open = after.outcome(tally)
-    if was_open and same:
-        was, was_open = tally.outcome, False
+class _Change(NamedTuple):
+    """The outcomes of a pattern on both sides, and the rules that make the difference."""
+
+    before: str
+    after: str
+    rules: tuple[str, ...]
+
+    @property
+    def turns(self) -> bool:
+        """Whether there is a difference."""
+        return self.before != self.after
+
+
+def _change(pattern: Pattern, before: _Side, after: _Side) -> _Change | None:
+    """What becomes of a pattern; None where an outcome is not known."""
+    was, was_rules, was_open = before.outcome(pattern)
+    now, now_rules, now_open = after.outcome(pattern)
+    if was_open and pattern.recorded is not None:
+        was, was_open = pattern.recorded, False
     if was_open or now_open:
-        return None, False
-    if was == now:
-        return None, True
-    ladder = LADDERS[point]
-    rules = now_rules if ladder.index(now) > ladder.index(was) else was_rules
-    return Flip(tally.engine, point, tally.day, was, now, rules, tally.decisions, tally.notional, tally.first), True
+        return None
+    ladder = LADDERS[before.point]
+    return _Change(was, now, now_rules if ladder.index(now) > ladder.index(was) else was_rules)
+
+
+def _flip(engine: str, pattern: Pattern, before: _Side, after: _Side) -> Flip:
+    """One day of a pattern that turns."""
+    change = _change(pattern, before, after)
+    assert change is not None
+    assert pattern.day is not None
+    return Flip(
+        engine,
+        before.point,
+        pattern.day,
+        change.before,
+        change.after,
+        change.rules,
+        pattern.decisions,
+        pattern.notional,
+        pattern.first,
+    )
 
 
 def _shown(
@@ -219,6 +253,8 @@ def _shown(
     limit: int,
 ) -> Iterator[Shown]:
     """A sample of as many kinds as there are, judged again by the real guards."""
+    if not limit:
+        return
     kinds: dict[tuple[object, ...], list[tuple[Flip, Part]]] = defaultdict(list)
     for flip, part in sorted(flips, key=lambda pair: (pair[0].first, pair[0].rules)):
         kinds[flip.engine, flip.point, flip.before, flip.after, flip.rules].append((flip, part))

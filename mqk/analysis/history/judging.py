@@ -1,29 +1,28 @@
 """Rules over recorded decisions: one Ibis expression that judges all of them again and tallies what they said.
 
-What lives here: from guards to the tally. What does not: what a difference between two tallies means (impact.py), and
-which engine reckons (backends.py).
+What lives here: from guards to the tally. What does not: two guards beside each other (comparing.py), and which engine
+reckons (backends.py).
 
 Every rule becomes a small number per decision; these are packed into whole numbers, a pattern, and decisions are
-counted by day and pattern: a few rows, however long the history is. All else is read from those rows.
+counted by pattern: a few rows, however long the history is. All else is read from those rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.analysis.history.records import FULL, Part, Recorded, any_of
 from mqk.dsl import syntax
 from mqk.dsl.emit_ibis import Emitter, NotRecorded
-from mqk.dsl.emit_ibis_numbers import WIDE, NotEmitted, TooWide
+from mqk.dsl.emit_ibis_numbers import NotEmitted, TooWide
 from mqk.dsl.emit_ibis_truths import Truth
 from mqk.dsl.emit_python import Rule
 from mqk.guards import Guard, GuardRule, Point
 from mqk.guards.index import INDEXED
-from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
     from mqk.analysis.history.backends import Backend
@@ -36,7 +35,6 @@ LOST: Final = 3
 _IN_ONE: Final = 31
 # Facts of fewer bits need fewer digits: tried in turn when even 38 might not do.
 _REACHES: Final = (FULL, 56, 48, 40, 32, 24)
-EPOCH: Final = date(1970, 1, 1)
 # Said by the engine itself, of an order without a market: no rule made it, and none can change it.
 BY_ENGINE: Final = "market"
 # Such an order has no worst price, which the files say of themselves.
@@ -58,45 +56,51 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """So many decisions of one day with one pattern: what rules said, and what was recorded of them.
+    """So many decisions with one pattern of what rules said."""
 
-    `notional` is the sum in micros, `first` the instant of the first of them.
-    """
-
-    engine: str
-    day: date
-    outcome: str
-    bundle: str
     words: tuple[int, ...]
     decisions: int
-    notional: int
-    first: datetime
+
+
+@dataclass(slots=True)
+class Columns:
+    """The answers that a question asks for, each once, two bits each in as many words as it takes."""
+
+    codes: list[Any] = field(default_factory=list)
+    _known: dict[Any, Place] = field(default_factory=dict)
+
+    @property
+    def words(self) -> int:
+        """How many words they fill, one at least."""
+        return max(-(-len(self.codes) // _IN_ONE), 1)
+
+    def packed(self) -> dict[str, Any]:
+        """The words, by name."""
+        words = [self.codes[number * _IN_ONE : (number + 1) * _IN_ONE] for number in range(self.words)]
+        return {f"w{number}": _pack(codes) for number, codes in enumerate(words)}
+
+    def place(self, code: Any) -> Place:
+        """Where an answer is, having added it where no equal one is."""
+        key = code.op()
+        if key not in self._known:
+            self._known[key] = Place(len(self.codes) // _IN_ONE, 2 * (len(self.codes) % _IN_ONE))
+            self.codes.append(code)
+        return self._known[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """The expression to run over one part at one point, and where each guard's rules are in its answer."""
 
-    engine: str
-    point: Point
     query: Any
     places: tuple[tuple[Place, ...], ...]
     words: int
 
     def read(self, answer: Any) -> Iterator[Tally]:
         """The rows of an answer, as an Arrow table."""
-        for row in answer.to_pylist():
-            words = tuple(int(row[f"w{number}"]) for number in range(self.words))
-            yield Tally(
-                self.engine,
-                row["day"],
-                row["outcome"],
-                row["bundle"],
-                words,
-                int(row["decisions"]),
-                int(row["notional"] or 0),
-                in_utc(row["first"]),
-            )
+        columns = [answer.column(f"w{number}").to_pylist() for number in range(self.words)]
+        for decisions, *said in zip(answer.column("decisions").to_pylist(), *columns, strict=True):
+            yield Tally(tuple(map(int, said)), int(decisions))
 
 
 def in_utc(at: datetime) -> datetime:
@@ -104,43 +108,18 @@ def in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard], *, by_day: bool = True) -> Question:
+def ask(table: Any, part: Part, engine: str, point: Point, guards: Sequence[Guard]) -> Question:
     """The question what all rules of some guards of one engine say of its decisions at a point.
 
-    What guards have in common is judged once; without `by_day` all days are counted as one. Decisions that no rule
-    made, of orders without a market, are left out.
+    What guards have in common is judged once. Decisions that no rule made, of orders without a market, are left out.
     """
-    import ibis  # noqa: PLC0415 - heavy
-
-    codes: dict[Any, Place] = {}
-    columns: list[Any] = []
     chosen = recorded_at(table, part, engine, [point])
+    columns = Columns()
     places = tuple(
-        tuple(_placed(chosen, part, guard, number, codes, columns) for number in range(len(guard.rules)))
-        for guard in guards
+        tuple(_placed(chosen, part, guard, number, columns) for number in range(len(guard.rules))) for guard in guards
     )
-    words = max(-(-len(columns) // _IN_ONE), 1)
-    packed = {f"w{number}": _pack(columns[number * _IN_ONE : (number + 1) * _IN_ONE]) for number in range(words)}
-    day = chosen["at"].date() if by_day else ibis.literal(EPOCH)
-    judged = chosen.select(
-        day=day,
-        outcome=chosen["outcome"],
-        bundle=chosen["bundle"],
-        at=chosen["at"],
-        notional=chosen["notional"] if _adds_up(part, point) else chosen["notional"].cast(WIDE),
-        **packed,
-    )
-    keys = ["day", "outcome", "bundle", *packed]
-    query = judged.group_by(keys).agg(
-        decisions=judged.count(), notional=judged["notional"].sum(), first=judged["at"].min()
-    )
-    return Question(engine, point, query, places, words)
-
-
-def _adds_up(part: Part, point: Point) -> bool:
-    """Whether the notional of all rows together fits into 64 bits, as the files say of themselves."""
-    extent = part.extent("notional", [point])
-    return max(abs(extent.low), abs(extent.high)) * part.rows <= INT64_MAX
+    judged = chosen.select(**columns.packed())
+    return Question(judged.group_by(judged.columns).agg(decisions=judged.count()), places, columns.words)
 
 
 def engines_of(backend: Backend, table: Any) -> dict[str, int]:
@@ -162,19 +141,16 @@ def recorded_at(table: Any, part: Part, engine: str, points: Sequence[Point]) ->
     return table.filter(ours)
 
 
-def _placed(table: Any, part: Part, guard: Guard, number: int, codes: dict[Any, Place], columns: list[Any]) -> Place:
-    """Where a rule's answer is, having made its column where no equal rule has."""
+def _placed(table: Any, part: Part, guard: Guard, number: int, columns: Columns) -> Place:
+    """Where a rule's answer is."""
     try:
-        code = code_of(table, part, (guard.point,), guard.compiled[number], guard.gate, INDEXED.get(guard.point))
+        return columns.place(
+            code_of(table, part, (guard.point,), guard.compiled[number], guard.gate, INDEXED.get(guard.point))
+        )
     except NotRecorded as fault:
         return Place(lost=f"`{fault.name}` was not recorded")
     except NotEmitted as fault:
         return Place(lost=fault.why)
-    key = code.op()
-    if key not in codes:
-        codes[key] = Place(len(columns) // _IN_ONE, 2 * (len(columns) % _IN_ONE))
-        columns.append(code)
-    return codes[key]
 
 
 def code_of(
@@ -191,6 +167,23 @@ def code_of(
     """
     import ibis  # noqa: PLC0415 - heavy
 
+    truth, outside = truth_of(table, part, points, rule, gate, index)
+    code = _coded(truth)
+    return code if outside is None else ibis.cases((outside, small(LOST)), else_=code)
+
+
+def truth_of(
+    table: Any,
+    part: Part,
+    points: tuple[Point, ...],
+    rule: Rule,
+    gate: syntax.Expr | None = None,
+    index: str | None = None,
+) -> tuple[Truth, Any | None]:
+    """Whether a rule passes, and where that cannot be said because its numbers are beyond what is reckoned with.
+
+    Raises NotRecorded and NotEmitted.
+    """
     for reach in _REACHES:
         facts = Recorded(table, part, points, reach)
         try:
@@ -199,31 +192,28 @@ def code_of(
             if reach == _REACHES[-1]:
                 raise
             continue
-        code = _coded(truth)
-        outside = any_of(facts.outside)
-        if outside is None:
-            return code
-        return ibis.cases((outside, _small(LOST)), else_=code)
+        return truth, any_of(facts.outside)
     raise AssertionError("the last reach raises")
 
 
 def _coded(truth: Truth) -> Any:
     """A condition as a code: PASS is zero and BREACH one, as SQL counts what does not hold."""
     if truth.constant is not None:
-        return _small(PASS if truth.constant else BREACH)
+        return small(PASS if truth.constant else BREACH)
     code = (~truth.column).cast("int8").cast("int64")
     return code.fill_null(ERROR) if truth.nullable else code
 
 
-def _small(value: int) -> Any:
+def small(value: int) -> Any:
+    """A code, or a part of a word, as a constant."""
     import ibis  # noqa: PLC0415 - heavy
 
     return ibis.literal(value, "int64")
 
 
 def _pack(columns: Sequence[Any]) -> Any:
-    shifted = [column * _small(4**place) for place, column in enumerate(columns)]
-    return reduce(lambda a, b: a + b, shifted) if shifted else _small(0)
+    shifted = [column * small(4**place) for place, column in enumerate(columns)]
+    return reduce(lambda a, b: a + b, shifted) if shifted else small(0)
 
 
 def effect(rule: GuardRule, said: int) -> str:

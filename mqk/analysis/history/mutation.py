@@ -50,9 +50,7 @@ def measure_mutants(backend: Backend, parts: Sequence[Part], engine: str, guards
                 if mutant not in noticed and any(rule.at == point.value for rule in judge.concerned(mutant))
             ]
             for some in _batches(left):
-                question = ask(
-                    table, part, engine, point, [guards.guards[point], *(each for _, _, each in some)], by_day=False
-                )
+                question = ask(table, part, engine, point, [guards.guards[point], *(each for _, _, each in some)])
                 tallies = list(question.read(backend.run(question.query)))
                 whole, *others = question.places
                 for (mutant, concerned, guard), places in zip(some, others, strict=True):

@@ -29,7 +29,7 @@ FULL: Final = 63
 _TRUE: Final = True
 _FALSE: Final = False
 _HELP: Final = "name a `decisions.parquet` that mqk has written"
-_MARKERS: Final = frozenset({"decision_id", "point", "outcome", "unusable"})
+_MARKERS: Final = frozenset({"decision_id", "day", "point", "outcome", "unusable"})
 
 
 class RecordsError(ValueError):

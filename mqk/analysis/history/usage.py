@@ -43,7 +43,7 @@ def measure_usage(backend: Backend, parts: Sequence[Part], guards: Mapping[str, 
         table = backend.table(part)
         for engine, set_ in guards.items():
             for point in part.points:
-                question = ask(table, part, engine, point, [set_.guards[point]], by_day=False)
+                question = ask(table, part, engine, point, [set_.guards[point]])
                 (places,) = question.places
                 for tally in question.read(backend.run(question.query)):
                     for number, place in enumerate(places):
