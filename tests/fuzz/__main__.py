@@ -55,16 +55,19 @@ def _diffs(given: argparse.Namespace, seed: int) -> bool:
     """Verdicts on pairs of policies, judged again at sampled moments; whether any is wrong."""
     sys.stdout.write(f"seed {seed}: pairs of policies, {given.processes} processes\n")
     begun = time.monotonic()
+    shown: list[str] = []
 
     def told(tally: PairTally) -> None:
+        for wrong in tally.found[len(shown) :]:
+            shown.append(wrong)
+            sys.stdout.write(f"\n{wrong}\n")
+            sys.stdout.flush()
         rate = tally.pairs / (time.monotonic() - begun)
         sys.stderr.write(f"\r{tally.pairs:,} pairs of policies, {rate:,.1f} a second, {len(tally.found)} wrong ")
         sys.stderr.flush()
 
     total = pairs_campaign(given.diff_pairs, seed, given.processes, told=told)
     sys.stderr.write("\n")
-    for wrong in total.found:
-        sys.stdout.write(f"\n{wrong}\n")
     ending = "verdicts are wrong" if total.found else "no verdict is wrong"
     verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(total.verdicts.items()))
     sys.stdout.write(
