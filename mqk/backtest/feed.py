@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mqk.engine import CorporateAction
 from mqk.market import TIMEFRAMES, CalendarError
 from mqk.quantity import INT64_MAX
 
@@ -32,6 +33,7 @@ class RecordedFeed:
         "_days",
         "_due",
         "_ends",
+        "_ex",
         "_index",
         "_last",
         "_next_close",
@@ -45,7 +47,14 @@ class RecordedFeed:
     def __init__(self, calendar: Calendar, bars: Iterable[Bar] = ()) -> None:
         self._calendar = calendar
         # By symbol: when its recording ends. After that nothing is due: it is over, not silent.
-        self._last = {bar.symbol: bar.end for bar in bars}
+        self._last: dict[str, int] = {}
+        # The bars that tell what went ex before their session, the last one first.
+        self._ex: list[Bar] = []
+        for bar in bars:
+            self._last[bar.symbol] = bar.end
+            if bar.ex is not None:
+                self._ex.append(bar)
+        self._ex.sort(key=lambda bar: (bar.end, bar.symbol), reverse=True)
         # The sessions from the first instant on; the one we are in: its open and close, and what comes after it.
         self._days: tuple[date, ...] = ()
         self._index = 0
@@ -81,6 +90,15 @@ class RecordedFeed:
     def plan(self) -> SessionPlan:
         """What the calendar says of the session that was entered last."""
         return self._calendar.plan(self._days[self._index])
+
+    def gone_ex(self) -> list[CorporateAction]:
+        """What goes ex before the session that was entered last, each once, by symbol; they happen at its open."""
+        found: dict[str, CorporateAction] = {}
+        while self._ex and self._ex[-1].end <= self.until:
+            bar = self._ex.pop()
+            if bar.ex is not None:
+                found[bar.symbol] = CorporateAction(bar.symbol, self.session, self._open, *bar.ex)
+        return [found[symbol] for symbol in sorted(found)]
 
     def start(self, bar: Bar) -> int:
         """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""

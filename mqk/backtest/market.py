@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from mqk.backtest.errors import BacktestError
 from mqk.engine import Accepted, Cancelled, CancelRejected, Event, Filled, Permit, Rejected, Replaced, ReplaceRejected
-from mqk.orders import OrderType
+from mqk.orders import OrderType, split_order
 from mqk.portfolio import Fill
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from mqk.market import Bar
     from mqk.orders import CostModel, Order
     from mqk.policy import LatencyBars
@@ -127,6 +129,18 @@ class SimulatedMarket:
                     self._remove(resting)
                     events.append(Cancelled(order.client_order_id, resting.reason, at))
         return events
+
+    def split(self, symbol: str, ratio: Fraction, at: int) -> list[Event]:
+        """Restate the orders that rest in a symbol for a split, and drop those of which no whole share is left."""
+        dropped: list[Event] = []
+        for resting in list(self._resting.get(symbol, ())):
+            order = split_order(resting.order, ratio)
+            if order is None:
+                self._remove(resting)
+                dropped.append(Cancelled(resting.order.client_order_id, "a split left no whole share of it", at))
+            else:
+                resting.order = order
+        return dropped
 
     def close(self, reason: str, now: int) -> list[Event]:
         """The end of all bars: what still rests is taken off the market, oldest first of each symbol."""

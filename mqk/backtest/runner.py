@@ -156,10 +156,13 @@ class _Run:
             while stop < total and stream[stop].end == end:
                 stop += 1
             group = stream[position:stop]
-            session = feed.session if end <= feed.until else feed.enter(end)
+            entered = end > feed.until
+            session = feed.enter(end) if entered else feed.session
             if needs_plans and session != planned:
                 step(state, SessionPlanned(feed.plan()))
                 planned = session
+            if entered:
+                self._go_ex()
             late = feed.late(end)
             last = len(group) - 1
             events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
@@ -186,6 +189,14 @@ class _Run:
         for event in self._market.close("the data ended", self._state.now):
             self._step(event)
         self._record.close(self._state.now)
+
+    def _go_ex(self) -> None:
+        """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market."""
+        for action in self._feed.gone_ex():
+            self._step(action)
+            if action.split != 1:
+                for answer in self._market.split(action.symbol, action.split, action.at):
+                    self._step(answer)
 
     def _open(self, events: Sequence[BarArrived], session: int) -> None:
         """What rests at the market when these bars open, whatever the policy will make of the whole bar later.

@@ -5,6 +5,7 @@ and mqk.runtime.
 """
 
 from mqk.engine.effects import (
+    Adjusted,
     BarRejected,
     Cancel,
     Decided,
@@ -25,6 +26,7 @@ from mqk.engine.events import (
     Cancelled,
     CancelRejected,
     ClockTicked,
+    CorporateAction,
     Event,
     Expired,
     Filled,
@@ -49,12 +51,14 @@ from mqk.engine.step import step
 
 __all__ = [
     "Accepted",
+    "Adjusted",
     "BarArrived",
     "BarRejected",
     "Cancel",
     "CancelRejected",
     "Cancelled",
     "ClockTicked",
+    "CorporateAction",
     "Decided",
     "Effect",
     "EngineError",

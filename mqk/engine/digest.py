@@ -62,6 +62,7 @@ def _history(state: EngineState) -> dict[str, Any]:
                 line.previous_session_close,
                 None if line.bar is None else [line.bar.end, line.bar.high, line.bar.low, line.bar.volume],
                 line.plan,
+                line.ex_session,
             ]
             for line in sorted(state.lines.values(), key=lambda line: line.symbol)
         ],

@@ -6,6 +6,7 @@ What lives here: the effects `step` returns, with the JSON that audit trails kee
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from mqk.guards import Decision, Latch
@@ -237,8 +238,52 @@ class Shadowed:
         return {"strategy": self.strategy, "targets": wants}
 
 
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Shares that were held went ex: every one became `split` shares, each of which was paid `dividend` micros.
+
+    `held` and `holds` are the signed shares before and after; `price_before` is the last price before it in micros, at
+    which a fraction of a share was paid; `cash` is all that came of it, and `realised` the part of the fraction's sale.
+    """
+
+    kind: ClassVar[str] = "adjusted"
+
+    symbol: str
+    split: Fraction
+    dividend: Fraction
+    price_before: int
+    held: int
+    holds: int
+    cash: int
+    realised: int
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The effect as an audit trail keeps it."""
+        return {
+            "symbol": self.symbol,
+            "split": str(self.split),
+            "dividend_micros": str(self.dividend),
+            "price_before": format_money(self.price_before),
+            "held": self.held,
+            "holds": self.holds,
+            "cash": format_money(self.cash),
+            "realised": format_money(self.realised),
+        }
+
+
 Effect = (
-    Submit | Cancel | Replace | Refused | BarRejected | Decided | LatchSet | LatchLifted | PostureChanged | Shadowed
+    Submit
+    | Cancel
+    | Replace
+    | Refused
+    | BarRejected
+    | Decided
+    | LatchSet
+    | LatchLifted
+    | PostureChanged
+    | Shadowed
+    | Adjusted
 )
 
 

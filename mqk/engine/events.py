@@ -6,9 +6,10 @@ What lives here: the events `step` understands, as immutable records with their 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mqk.market import Bar, SessionPlan
+from mqk.market import Bar, Ex, SessionPlan
 from mqk.portfolio import Fill
 
 if TYPE_CHECKING:
@@ -171,6 +172,21 @@ class SessionPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """Shares of a symbol go ex before the session `ex_session` (`date.toordinal`) trades.
+
+    Every share becomes `split` shares (1 without a split), each of which is paid `dividend` micros; both exact. It
+    comes before the symbol's first bar and first fill of the session, and begins the session where nothing else has.
+    """
+
+    symbol: str
+    ex_session: int
+    at: int
+    split: Fraction = Fraction(1)
+    dividend: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
 class FirmSeen:
     """What the other engines of the desk come to, as they were last recorded: equity and gross exposure, in micros.
 
@@ -220,6 +236,7 @@ Event = (
     | LatchReleased
     | RunMoved
     | SessionPlanned
+    | CorporateAction
     | FirmSeen
     | Reconciled
     | SkewMeasured
@@ -264,9 +281,11 @@ def event_to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values, for a journal: integers, text, lists; nothing is rounded."""
     fields = event._asdict() if isinstance(event, BarArrived) else asdict(event)
     if isinstance(event, BarArrived):
-        fields["bar"] = asdict(event.bar)
+        fields["bar"] = _bar_to_json(event.bar)
     elif isinstance(event, SessionPlanned):
         fields["plan"] = event.plan.to_json()
+    elif isinstance(event, CorporateAction):
+        fields["split"], fields["dividend"] = str(event.split), str(event.dividend)
     return {"event": type(event).__name__, **fields}
 
 
@@ -276,16 +295,31 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     name = fields.pop("event", None)
     try:
         if name == "BarArrived":
-            return BarArrived(**{**fields, "bar": Bar(**fields["bar"])})
+            return BarArrived(**{**fields, "bar": _bar_from_json(fields["bar"])})
         if name == "Filled":
             return Filled(**{**fields, "fill": Fill(**fields["fill"])})
         if name == "ClockTicked":
             return ClockTicked(**{**fields, "late": tuple((symbol, micros) for symbol, micros in fields["late"])})
         if name == "SessionPlanned":
             return SessionPlanned(SessionPlan.from_json(fields["plan"]))
+        if name == "CorporateAction":
+            exact = {each: Fraction(fields[each]) for each in ("split", "dividend")}
+            return CorporateAction(**{**fields, **exact})
         if name in _PLAIN:
             event: Event = _PLAIN[name](**fields)
             return event
-    except (KeyError, TypeError) as fault:
+    except (KeyError, TypeError, ZeroDivisionError) as fault:
         raise ValueError(f"`{name}` is not an event as it was written: {fault}") from None
     raise ValueError(f"`{name}` is not an event")
+
+
+def _bar_to_json(bar: Bar) -> dict[str, Any]:
+    """A bar; what went ex only where something did."""
+    fields = asdict(bar)
+    ex = fields.pop("ex")
+    return fields if ex is None else {**fields, "ex": [str(ex.split), str(ex.dividend)]}
+
+
+def _bar_from_json(fields: Mapping[str, Any]) -> Bar:
+    ex = fields.get("ex")
+    return Bar(**{**fields, "ex": None if ex is None else Ex(*map(Fraction, ex))})

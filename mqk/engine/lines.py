@@ -24,7 +24,7 @@ class Line:
     `bar` is the last bar that was used, `bars_seen` how many were, `bar_session` and `plan` the session of the last;
     `session_low` is the lowest price of that session's, `previous_session_close` the last close before it. `entries`
     are the orders that made the position larger since it was flat, `opened_today` the shares of it that were added in
-    this session, `closed_at` when one was last closed.
+    this session, `closed_at` when one was last closed. `ex_session` is the session before which shares last went ex.
     """
 
     __slots__ = (
@@ -34,6 +34,7 @@ class Line:
         "closed_at",
         "day_trades",
         "entries",
+        "ex_session",
         "exposure",
         "opened_today",
         "plan",
@@ -74,6 +75,7 @@ class Line:
         self.entries: set[str] = set()
         self.opened_today = 0
         self.closed_at: int | None = None
+        self.ex_session: int | None = None
         self.day_trades = DayTrades()
 
     def use(self, bar: Bar, session: int, plan: SessionPlan | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine import answers
+from mqk.engine import answers, corporate
 from mqk.engine.effects import BarRejected, Decided, Effect, Shadowed
 from mqk.engine.errors import EngineError
 from mqk.engine.events import (
@@ -16,6 +16,7 @@ from mqk.engine.events import (
     Cancelled,
     CancelRejected,
     ClockTicked,
+    CorporateAction,
     Event,
     Expired,
     Filled,
@@ -76,6 +77,11 @@ def step(state: EngineState, event: Event) -> list[Effect]:
         ):  # fmt: skip
             _tell_time(state, event.fill.at if isinstance(event, Filled) else event.at)
             if not answers.take(state, event):
+                return effects
+        case CorporateAction(at=at, ex_session=ex_session):
+            _tell_time(state, at)
+            _enter(state, ex_session, effects)
+            if not corporate.take(state, event, effects):
                 return effects
         case KillSwitch(on=on, at=at):
             _tell_time(state, at)

@@ -69,6 +69,10 @@ class Trades:
         if opening:
             line.opened_today += opening if closes else qty
             line.entries.add(order)
+        self.count(state)
+
+    def count(self, state: EngineState) -> None:
+        """Bring up to date what this session has realised so far, after fees."""
         ledger = state.ledger
         state.account.realised_today = ledger.realised - ledger.fees - self.realised_before
 

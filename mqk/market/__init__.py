@@ -3,7 +3,8 @@
 What a bar must be to be traded on is a policy, judged by guards; nothing here decides.
 """
 
-from mqk.market.bar import TIMEFRAMES, Bar, data_sha256
+from mqk.market.adjust import split_bar, split_price
+from mqk.market.bar import TIMEFRAMES, Bar, Ex, data_sha256
 from mqk.market.calendars import Calendar, calendar_of
 from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem, CalendarError, SampleDataError
@@ -19,11 +20,14 @@ __all__ = [
     "Calendar",
     "CalendarError",
     "CorporateActions",
+    "Ex",
     "SampleDataError",
     "SessionPlan",
     "calendar_of",
     "data_sha256",
     "demo_bars",
     "read_bars",
+    "split_bar",
+    "split_price",
     "without_garbage_collection",
 ]

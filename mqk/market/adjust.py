@@ -1,90 +1,51 @@
-"""Splits and dividends: prices and volumes of earlier days restated in today's shares, exactly, and rounded once.
+"""What a split makes of earlier prices and bars, exactly and with nothing but the split itself, rounded once.
 
-Which days there are comes from reader.py; nothing here reads a file.
+What lives here: one price, one bar. What does not: which splits there are (reader.py reads them) and what is held
+(mqk.portfolio). Earlier prices are restated on the day of the split and never before it: nobody knew of it then.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mqk.quantity import Rounding, checked, divide
+from mqk.quantity import INT64_MAX, Rounding, divide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from mqk.market.bar import Bar
+
+# A split is a ratio of small whole numbers; feeds write its reciprocal in six decimals, or what that comes to.
+_LARGEST: Final = 100
+_TOLERANCE: Final = Fraction(1, 1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One raw session of one symbol: prices in micros as they were traded, volume in shares of that day.
+def split_ratio(written: Fraction) -> Fraction:
+    """The ratio that a feed meant: the nearest with a denominator up to 100 when it is within a millionth of it.
 
-    `dividend` is in dollars per share that goes ex before this session opens; `split` is how many shares each share
-    became then (1 when none). `source` and `line` say where the day was written.
+    `7.000007`, the reciprocal of a rounded 0.142857, is 7 for 1, and `1.49999925` 3 for 2. Others stay as written.
     """
-
-    end: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    dividend: Fraction
-    split: Fraction
-    source: str
-    line: int
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing but trading happened."""
-        return self.dividend == 0 and self.split == 1
+    simple = written.limit_denominator(_LARGEST) if written >= 1 else 1 / (1 / written).limit_denominator(_LARGEST)
+    return simple if abs(simple - written) <= written * _TOLERANCE else written
 
 
-class AdjustmentError(ValueError):
-    """A day whose dividend cannot be taken off the price before it."""
-
-    def __init__(self, day: Day, message: str) -> None:
-        super().__init__(message)
-        self.day = day
-        self.message = message
+def split_price(price: int, split: Fraction, rounding: Rounding = Rounding.HALF_EVEN) -> int:
+    """A price in micros after a split, rounded as told; at least one micro, and at most 64 bits."""
+    exact = divide(price * split.denominator, split.numerator, rounding)
+    return min(max(exact, 1), INT64_MAX)
 
 
-def back_adjusted(days: Sequence[Day]) -> list[Day]:
-    """Restate each day in the shares and prices of the last one.
+def split_bar(bar: Bar, split: Fraction) -> Bar:
+    """A bar of before a split in the shares of after it: what strategies see of the past from then on.
 
-    A split of s divides all earlier prices by s and multiplies earlier volumes by it; a dividend d multiplies earlier
-    prices by 1 - d / c, where c is the close before it in shares after the split. Factors are exact; each price and
-    volume is rounded once, half to even, which keeps low <= open, close <= high.
-    `days` are in ascending order. Raises AdjustmentError when a dividend is not below the close before it, and
-    QuantityError "overflow" when a number leaves 64 bits.
+    Prices are rounded half to even, which keeps low <= open, close <= high; the volume is rounded down.
     """
-    price, volume = Fraction(1), Fraction(1)
-    adjusted: list[Day] = []
-    for position in range(len(days) - 1, -1, -1):
-        day = days[position]
-        adjusted.append(day if price == 1 and volume == 1 else _scaled(day, price, volume))
-        if day.is_plain or position == 0:
-            continue
-        price /= day.split
-        volume *= day.split
-        if day.dividend:
-            before = Fraction(days[position - 1].close, 1_000_000) / day.split
-            if day.dividend >= before:
-                raise AdjustmentError(day, "the dividend is not below the close before it")
-            price *= 1 - day.dividend / before
-    adjusted.reverse()
-    return adjusted
-
-
-def _scaled(day: Day, price: Fraction, volume: Fraction) -> Day:
-    def times(value: int, factor: Fraction) -> int:
-        return checked(divide(value * factor.numerator, factor.denominator, Rounding.HALF_EVEN), "an adjusted number")
-
+    volume = divide(bar.volume * split.numerator, split.denominator, Rounding.FLOOR)
     return replace(
-        day,
-        open=times(day.open, price),
-        high=times(day.high, price),
-        low=times(day.low, price),
-        close=times(day.close, price),
-        volume=times(day.volume, volume),
+        bar,
+        open=split_price(bar.open, split),
+        high=split_price(bar.high, split),
+        low=split_price(bar.low, split),
+        close=split_price(bar.close, split),
+        volume=min(volume, INT64_MAX),
     )

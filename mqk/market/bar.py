@@ -10,9 +10,10 @@ import json
 import sys
 from array import array
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mqk.quantity import MICROS
 
@@ -32,12 +33,25 @@ TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 
+class Ex(NamedTuple):
+    """What became of a share before its session opened: it became `split` shares, each of which is paid `dividend`.
+
+    Both are exact: `split` is 1 without a split, `dividend` in micros a share and zero without one.
+    """
+
+    split: Fraction = Fraction(1)
+    dividend: Fraction = Fraction(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """Open, high, low and close of one symbol over one timeframe, known at `end`.
 
     `end` is in micros since 1970 UTC; prices are micros of a US dollar per share; `volume` is in shares. `complete` is
     False for a bar that was still forming when it was recorded. `timeframe` is a key of TIMEFRAMES.
+
+    Prices and volume are as traded that day. `ex` is the split and dividend that went ex before the session of this
+    bar, told by one bar of the session and None on all others.
     """
 
     symbol: str
@@ -49,6 +63,7 @@ class Bar:
     volume: int
     complete: bool
     timeframe: str
+    ex: Ex | None = None
 
     @property
     def tradable(self) -> bool:
@@ -81,7 +96,11 @@ def data_sha256(bars: Sequence[Bar]) -> str:
     )
     if sys.byteorder == "big":
         numbers.byteswap()
-    digest = hashlib.sha256(json.dumps(["mqk bars 1", series], separators=(",", ":")).encode())
+    head: list[object] = ["mqk bars 1", series]
+    actions = [[place, str(bar.ex.split), str(bar.ex.dividend)] for place, bar in enumerate(bars) if bar.ex is not None]
+    if actions:
+        head = ["mqk bars 2", series, actions]
+    digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
     # JSON never holds a raw line feed, so the series cannot be mistaken for the numbers that follow.
     digest.update(b"\n")
     digest.update(numbers.tobytes())

@@ -1,4 +1,4 @@
-"""From paths to bars: finds the files, names their symbols, adjusts daily prices, sorts, and refuses what is ambiguous.
+"""From paths to bars: finds the files, names their symbols, reads what went ex, sorts, and refuses what is ambiguous.
 
 How one file is read lives in shapes.py. Nothing is judged here: an implausible bar is a bar, and policies reject it.
 """
@@ -6,6 +6,7 @@ How one file is read lives in shapes.py. Nothing is judged here: an implausible 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,8 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from mqk.market.adjust import AdjustmentError, Day, back_adjusted
-from mqk.market.bar import TIMEFRAMES, Bar
+from mqk.market.adjust import split_ratio
+from mqk.market.bar import TIMEFRAMES, Bar, Ex
 from mqk.market.calendars import Calendar, calendar_of
 from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem
@@ -23,7 +24,6 @@ from mqk.market.fields import SYMBOL
 from mqk.market.shapes import BarFile, Shape, read_file
 from mqk.quantity import (
     MICROS,
-    QuantityError,
     Rounding,
     divide,
     format_duration,
@@ -67,8 +67,8 @@ def read_bars(
     `date,open,high,low,close,volume[,dividend,split]` (ends at the close of that session of `calendar`), or
     `symbol,timeframe,end_ts,open,high,low,close,volume,is_complete` (end in seconds since 1970 UTC). The symbol of the
     first two is `SYMBOL=`, else `symbol`, else the file's name up to its first `_`.
-    Daily prices are taken as raw: with "adjust" they are restated for later splits and dividends; with "forbid" a
-    split or dividend is a problem. Bars of the other two shapes are taken as they are.
+    Prices are as they were traded. With "adjust" a daily bar tells the split and dividend that went ex before it, for
+    the books to follow on that day; with "forbid" a split or dividend is a problem. The other two shapes have none.
 
     Raises BarDataError with every problem of every file, and CalendarError for an unknown calendar.
     """
@@ -160,37 +160,45 @@ def _values(file: BarFile) -> list[list[int]]:
 
 
 def _daily_bars(sources: Sequence[_Source], actions: CorporateActions, problems: list[BarProblem]) -> Iterator[Bar]:
-    """Bars of all daily files. One symbol may be spread over several: a split in one restates the others too."""
-    series: defaultdict[str, list[Day]] = defaultdict(list)
+    """Bars of all daily files. One symbol may be spread over several."""
+    before: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    paying: list[tuple[str, Bar, str, int]] = []
     for source in sources:
-        file = source.file
-        if file.shape is not Shape.DAILY or source.symbol is None or not file.lines:
+        file, symbol = source.file, source.symbol
+        if file.shape is not Shape.DAILY or symbol is None or not file.lines:
             continue
         dividends = file.columns.get("dividend", repeat(Fraction(0)))
         splits = file.columns.get("split", repeat(Fraction(1)))
-        series[source.symbol] += map(
-            Day, file.columns["date"], *_values(file), dividends, splits, repeat(file.name), file.lines
+        ex: list[Ex | None] = []
+        for line, dividend, split in zip(file.lines, dividends, splits, strict=False):
+            plain = not dividend and split == 1
+            ex.append(None if plain else Ex(split_ratio(split), dividend * MICROS))
+            if not plain and actions == "forbid":
+                problems.append(_forbidden(file.name, line, dividend, split))
+        bars = list(
+            map(Bar, repeat(symbol), file.columns["date"], *_values(file), repeat(True), repeat("1D"), ex),
         )
-    for name, days in series.items():
-        days.sort(key=attrgetter("end"))
-        if actions == "forbid":
-            problems += [_forbidden(day) for day in days if not day.is_plain]
-        try:
-            restated = back_adjusted(days)
-        except AdjustmentError as error:
-            problems.append(BarProblem(error.day.source, error.day.line, 1, error.message))
-        except QuantityError as error:
-            problems.append(BarProblem(days[0].source, days[0].line, 1, f"adjusting {name}: {error.message}"))
-        else:
-            for day in restated:
-                yield Bar(name, day.end, day.open, day.high, day.low, day.close, day.volume, True, "1D")
+        before[symbol] += [(bar.end, bar.close) for bar in bars]
+        paying += [
+            (symbol, bar, file.name, line)
+            for bar, line in zip(bars, file.lines, strict=True)
+            if bar.ex is not None and bar.ex.dividend
+        ]
+        yield from bars
+    for closes in before.values():
+        closes.sort()
+    for symbol, bar, name, line in paying:
+        assert bar.ex is not None
+        place = bisect_left(before[symbol], (bar.end, 0))
+        if place and bar.ex.dividend * bar.ex.split >= before[symbol][place - 1][1]:
+            problems.append(BarProblem(name, line, 1, "the dividend is not below the close before it"))
 
 
-def _forbidden(day: Day) -> BarProblem:
-    dividend = divide(day.dividend.numerator * MICROS, day.dividend.denominator, Rounding.HALF_EVEN)
-    what = f"a split of {format_ratio(day.split, 'x')}" if day.split != 1 else f"a dividend of {format_money(dividend)}"
-    advice = "the execution policy says `corporate_actions: forbid`; `adjust` restates earlier prices"
-    return BarProblem(day.source, day.line, 1, f"found {what} on this day", advice)
+def _forbidden(name: str, line: int, dividend: Fraction, split: Fraction) -> BarProblem:
+    paid = divide(dividend.numerator * MICROS, dividend.denominator, Rounding.HALF_EVEN)
+    what = f"a split of {format_ratio(split, 'x')}" if split != 1 else f"a dividend of {format_money(paid)}"
+    advice = "the execution policy says `corporate_actions: forbid`; with `adjust` the books follow it on the day"
+    return BarProblem(name, line, 1, f"found {what} on this day", advice)
 
 
 def _duplicates(bars: Sequence[Bar], sources: Sequence[_Source]) -> list[BarProblem]:

@@ -10,6 +10,7 @@ from mqk.orders.exposure import Projection, Working, project, working_quantities
 from mqk.orders.intents import Intent, targets_to_orders
 from mqk.orders.machine import CONDITIONS, EDGES, Edge, apply
 from mqk.orders.order import Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
+from mqk.orders.splits import split_order
 
 __all__ = [
     "CONDITIONS",
@@ -33,6 +34,7 @@ __all__ = [
     "apply",
     "client_order_id",
     "project",
+    "split_order",
     "targets_to_orders",
     "working_quantities",
 ]

@@ -4,7 +4,7 @@ No orders, no prices of its own and no policy; everything other packages need is
 """
 
 from mqk.portfolio.day_trades import DayTrades
-from mqk.portfolio.entries import CashMovement, Fill
+from mqk.portfolio.entries import CashMovement, Dividend, Entry, Fill, Split
 from mqk.portfolio.errors import LedgerError, LedgerErrorCode, MissingMark
 from mqk.portfolio.ledger import Ledger, LedgerSnapshot
 from mqk.portfolio.metrics import Metrics, max_drawdown, measure
@@ -13,6 +13,8 @@ from mqk.portfolio.position import Position
 __all__ = [
     "CashMovement",
     "DayTrades",
+    "Dividend",
+    "Entry",
     "Fill",
     "Ledger",
     "LedgerError",
@@ -21,6 +23,7 @@ __all__ = [
     "Metrics",
     "MissingMark",
     "Position",
+    "Split",
     "max_drawdown",
     "measure",
 ]

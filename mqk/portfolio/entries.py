@@ -1,4 +1,4 @@
-"""What a ledger is made of: fills and cash movements, immutable, and valid as soon as they exist.
+"""What a ledger is made of: fills, cash movements, dividends and splits, immutable, and valid as soon as they exist.
 
 No book-keeping here; ledger.py books them.
 """
@@ -6,6 +6,7 @@ No book-keeping here; ledger.py books them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from mqk.portfolio.errors import LedgerError
@@ -71,7 +72,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class CashMovement:
-    """Money that came or went without a trade: a deposit, a dividend, interest, a charge.
+    """Money that came or went without a trade: a deposit, interest, a charge.
 
     `amount` is in micros, positive into the account; `at` in microseconds since the epoch; `reason` says what it was.
     `movement_id` makes it apply once. Raises LedgerError when a field has no such meaning.
@@ -91,6 +92,62 @@ class CashMovement:
             raise LedgerError("reason", "a cash movement says why the money moved")
         if not self.movement_id:
             raise LedgerError("id", "a cash movement names itself")
+
+
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """A dividend that went ex: whoever is long then receives it for every share, whoever is short pays it.
+
+    `per_share` is in micros, exact and above zero; `at` in microseconds since the epoch. What it comes to is rounded
+    down to a micro, a charge away from zero. `action_id` makes it apply once. Raises LedgerError when a field has no
+    such meaning.
+    """
+
+    action_id: str
+    symbol: str
+    per_share: Fraction
+    at: int
+
+    def __post_init__(self) -> None:
+        _require_action(self.action_id, self.symbol, self.at)
+        if type(self.per_share) is not Fraction or not 0 < self.per_share <= _HIGH:
+            raise LedgerError("cash", f"a dividend is above zero, in exact micros, found `{self.per_share}`")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split that went ex: every share became `ratio` shares (7, or 1/10).
+
+    `price` is the last price before it, in micros a share of before: what is paid for the fraction of a share that
+    cannot be held. `at` in microseconds since the epoch; `action_id` makes it apply once. Raises LedgerError when a
+    field has no such meaning.
+    """
+
+    action_id: str
+    symbol: str
+    ratio: Fraction
+    price: int
+    at: int
+
+    def __post_init__(self) -> None:
+        _require_action(self.action_id, self.symbol, self.at)
+        if type(self.ratio) is not Fraction or not 0 < self.ratio <= _HIGH:
+            raise LedgerError("quantity", f"a split has an exact ratio above zero, found `{self.ratio}`")
+        if not _whole(self.price, 1):
+            raise LedgerError("price", f"a split has a price before it, above zero, found `{self.price}`")
+
+
+Entry = Fill | CashMovement | Dividend | Split
+"""Whatever a ledger books."""
+
+
+def _require_action(action_id: str, symbol: str, at: int) -> None:
+    if not action_id:
+        raise LedgerError("id", "a dividend or a split names itself")
+    if not symbol.strip():
+        raise LedgerError("symbol", "a dividend or a split names its symbol")
+    if not _whole(at, 0):
+        raise LedgerError("time", f"an instant is in whole microseconds since the epoch, found `{at}`")
 
 
 def _whole(value: int, least: int) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mqk.portfolio.entries import CashMovement, Fill
+from mqk.portfolio.entries import CashMovement, Dividend, Entry, Fill, Split
 from mqk.portfolio.errors import LedgerError, MissingMark
-from mqk.portfolio.position import Position, match_lots
+from mqk.portfolio.position import Position, match_lots, split_lots
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class LedgerSnapshot:
     realised: int
     fees: int
     transfers: int
+    dividends: int
     positions: tuple[tuple[str, int, tuple[tuple[int, int], ...]], ...]
     entries: int
 
@@ -41,8 +42,9 @@ class Ledger:
     """A replayable account. Every entry is booked whole or, with a LedgerError, not at all.
 
     All money is in micros. `cash` is what is in the account; `realised` the profit of closed lots before fees; `fees`
-    all fees paid; `transfers` the net of cash movements; `positions` the symbols held now (never one of zero shares).
-    At every moment equity = initial_cash + transfers + realised + unrealised - fees = cash + value of the positions.
+    all fees paid; `transfers` the net of cash movements; `dividends` those received less those paid; `positions` the
+    symbols held now (never one of zero shares). At every moment
+    equity = initial_cash + transfers + dividends + realised + unrealised - fees = cash + value of the positions.
 
     Equity, unrealised profit and gross exposure are kept up to date by each entry and each mark, so that reading them
     costs nothing. They raise MissingMark while a held symbol has no price.
@@ -54,11 +56,12 @@ class Ledger:
         "_entries",
         "_fills",
         "_gross",
-        "_movements",
+        "_others",
         "_room",
         "_unmarked",
         "_value",
         "cash",
+        "dividends",
         "fees",
         "initial_cash",
         "positions",
@@ -74,6 +77,7 @@ class Ledger:
         self.realised = 0
         self.fees = 0
         self.transfers = 0
+        self.dividends = 0
         self.positions: dict[str, Position] = {}
         # Every symbol ever held or marked: a mark outlives the position, and may come before it.
         self._book: dict[str, Position] = {}
@@ -83,19 +87,28 @@ class Ledger:
         self._cost = 0
         self._room = _room(initial_cash, 0)
         self._fills: dict[str, Fill] = {}
-        self._movements: dict[str, CashMovement] = {}
-        self._entries: list[Fill | CashMovement] = []
+        self._others: dict[str, CashMovement | Dividend | Split] = {}
+        self._entries: list[Entry] = []
 
     @classmethod
-    def replay(cls, initial_cash: int, entries: Iterable[Fill | CashMovement]) -> Ledger:
-        """Book all entries in the order given. Raises LedgerError as apply_fill and apply_cash do."""
+    def replay(cls, initial_cash: int, entries: Iterable[Entry]) -> Ledger:
+        """Book all entries in the order given. Raises LedgerError as `apply` does."""
         ledger = cls(initial_cash)
         for entry in entries:
-            if isinstance(entry, Fill):
-                ledger.apply_fill(entry)
-            else:
-                ledger.apply_cash(entry)
+            ledger.apply(entry)
         return ledger
+
+    def apply(self, entry: Entry) -> bool:
+        """Book an entry of any kind; False when this very one is booked already. Raises LedgerError."""
+        match entry:
+            case Fill():
+                return self.apply_fill(entry)
+            case CashMovement():
+                return self.apply_cash(entry)
+            case Dividend():
+                return self.apply_dividend(entry)
+            case Split():
+                return self.apply_split(entry)
 
     def apply_fill(self, fill: Fill) -> bool:
         """Book a fill against the oldest lots first; False when this very fill is booked already.
@@ -176,11 +189,8 @@ class Ledger:
 
         Raises LedgerError "duplicate" when the id was booked with other contents, and "overflow".
         """
-        known = self._movements.get(movement.movement_id)
-        if known is not None:
-            if known == movement:
-                return False
-            raise LedgerError("duplicate", f"movement `{movement.movement_id}` is booked already with other contents")
+        if self._is_booked(movement.movement_id, movement):
+            return False
         transfers = self.transfers + movement.amount
         cash = self.cash + movement.amount
         room = _room(cash, self._cost)
@@ -189,9 +199,88 @@ class Ledger:
         self.cash = cash
         self._room = room
         self.transfers = transfers
-        self._movements[movement.movement_id] = movement
+        self._others[movement.movement_id] = movement
         self._entries.append(movement)
         return True
+
+    def apply_dividend(self, dividend: Dividend) -> bool:
+        """Book a dividend on the shares that are held; False when this very one is booked already.
+
+        What is received is rounded down to a micro, what is paid up. The mark is left alone. Raises LedgerError
+        "duplicate" when the id was booked with other contents, and "overflow".
+        """
+        if self._is_booked(dividend.action_id, dividend):
+            return False
+        rate = dividend.per_share
+        amount = self.qty(dividend.symbol) * rate.numerator // rate.denominator
+        dividends = self.dividends + amount
+        cash = self.cash + amount
+        room = _room(cash, self._cost)
+        if self._gross > room or abs(dividends) > _HIGH:
+            raise _overflow(dividend.symbol)
+        self.cash = cash
+        self._room = room
+        self.dividends = dividends
+        self._others[dividend.action_id] = dividend
+        self._entries.append(dividend)
+        return True
+
+    def apply_split(self, split: Split) -> bool:
+        """Turn every share held into `ratio` shares, in whole ones; False when this very split is booked already.
+
+        The cost of the lots is kept to the micro. A fraction of a share is sold at the price before the split, its
+        proceeds rounded against the account; what it realises counts as realised. The mark follows the split, rounded
+        down for longs and up for shorts. Raises LedgerError "duplicate" when the id was booked with other contents,
+        "price" for a mark that would fall below a micro, and "overflow".
+        """
+        if self._is_booked(split.action_id, split):
+            return False
+        position = self._book.get(split.symbol)
+        if position is not None:
+            self._split(position, split)
+        self._others[split.action_id] = split
+        self._entries.append(split)
+        return True
+
+    def _split(self, position: Position, split: Split) -> None:
+        held, ratio, mark = position.qty, split.ratio, position.mark
+        sign = -1 if held < 0 else 1
+        qty = sign * (abs(held) * ratio.numerator // ratio.denominator)
+        if mark is not None:
+            if mark * ratio.denominator < ratio.numerator:
+                raise LedgerError("price", f"a split would leave `{split.symbol}` below a micro a share")
+            mark = sign * (sign * mark * ratio.denominator // ratio.numerator)
+        # What is over when only whole shares are held, in shares of before the split, is paid at the price of then.
+        paid = (held - qty / ratio) * split.price
+        proceeds = paid.numerator // paid.denominator
+        lots, released = split_lots(position.lots, ratio)
+        cash = self.cash + proceeds
+        realised = self.realised + proceeds - released
+        cost = position.cost - released
+        value = 0 if mark is None else qty * mark
+        gross = self._gross + abs(value) - abs(position.value)
+        total_cost = self._cost - released
+        room = _room(cash, total_cost)
+        if gross > room or abs(realised) > _HIGH or abs(cost) > _HIGH or abs(qty) > _HIGH or (mark or 0) > _HIGH:
+            raise _overflow(split.symbol)
+        self.cash = cash
+        self.realised = realised
+        self._value += value - position.value
+        self._gross = gross
+        self._cost = total_cost
+        self._room = room
+        position.qty, position.cost, position.lots = qty, cost, lots
+        position.mark, position.value = mark, value
+        if held and not qty:
+            del self.positions[split.symbol]
+            self._unmarked.discard(split.symbol)
+
+    def _is_booked(self, name: str, entry: CashMovement | Dividend | Split) -> bool:
+        """Whether this very entry is booked. Raises LedgerError "duplicate" when another one is, under its name."""
+        known = self._others.get(name)
+        if known is not None and known != entry:
+            raise LedgerError("duplicate", f"`{name}` is booked already with other contents")
+        return known is not None
 
     def mark(self, symbol: str, price: int) -> None:
         """Value a symbol at this price (micros a share, above zero) from now on, whether it is held or not.
@@ -262,7 +351,7 @@ class Ledger:
         return frozenset(self._unmarked)
 
     @property
-    def entries(self) -> tuple[Fill | CashMovement, ...]:
+    def entries(self) -> tuple[Entry, ...]:
         """All that was booked, in order: what `replay` needs to build this ledger again."""
         return tuple(self._entries)
 
@@ -274,6 +363,7 @@ class Ledger:
             realised=self.realised,
             fees=self.fees,
             transfers=self.transfers,
+            dividends=self.dividends,
             positions=tuple((name, held.qty, tuple(held.lots)) for name, held in sorted(self.positions.items())),
             entries=len(self._entries),
         )

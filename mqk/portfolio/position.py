@@ -6,6 +6,11 @@ No cash, no profit and no checks of totals; ledger.py owns those and is the only
 from __future__ import annotations
 
 from collections import deque
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Position:
@@ -47,3 +52,40 @@ def match_lots(lots: deque[tuple[int, int]], closing: int) -> tuple[int, int, in
         if not closing:
             break
     return whole, 0, cost
+
+
+def split_lots(lots: Iterable[tuple[int, int]], ratio: Fraction) -> tuple[deque[tuple[int, int]], int]:
+    """Say what a split of `ratio` makes of lots: the new ones, and the signed cost of the fraction that is paid out.
+
+    The cost of the lots is kept to the micro: what is left of it and what is released are together what it was. The
+    fraction of a share comes from the oldest lot, as any sale does; its cost is rounded up, and so is a profit on it
+    rounded down. A cost that the new shares do not share evenly makes two lots a micro apart, the one that realises
+    less first.
+    """
+    newest_first = list(lots)[::-1]
+    short = bool(newest_first) and newest_first[0][0] < 0
+    held = 0  # shares before the split, from the newest lot on
+    spent = 0  # their cost
+    whole = 0  # whole shares that they became
+    kept = 0  # the cost of those
+    made: deque[tuple[int, int]] = deque()
+    for qty, price in newest_first:
+        before, held = held, held + abs(qty)
+        shares = held * ratio.numerator // ratio.denominator
+        if shares > whole:
+            # The last whole share ends inside this lot: the cost up to there, exactly and then rounded once.
+            exact = spent + (shares / ratio - before) * price
+            cost = -(-exact.numerator // exact.denominator) if short else exact.numerator // exact.denominator
+            made.extendleft(_even_lots(shares - whole, cost - kept, short=short)[::-1])
+            whole, kept = shares, cost
+        spent += abs(qty) * price
+    released = spent - kept
+    return made, -released if short else released
+
+
+def _even_lots(shares: int, cost: int, *, short: bool) -> list[tuple[int, int]]:
+    """Lots of so many shares that cost so much together, at whole micros a share, the one that realises less first."""
+    price, rest = divmod(cost, shares)
+    sign = -1 if short else 1
+    dear, cheap = (sign * rest, price + 1), (sign * (shares - rest), price)
+    return [lot for lot in ((cheap, dear) if short else (dear, cheap)) if lot[0]]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Protocol, overload, runtime_checkable
 
-from mqk.market import Bar
+from mqk.market import Bar, split_bar
 from mqk.orders import OrderType, TimeInForce
 from mqk.quantity import INT64_MAX, format_money
 from mqk.strategies.errors import StrategyError
@@ -19,7 +20,8 @@ from mqk.strategies.params import Param
 class BarWindow(Sequence[Bar]):
     """The last completed bars of one symbol, oldest first: a live view that ends at the bar just completed.
 
-    At most `size` bars, and fewer at the beginning. Read only; whoever needs to keep bars copies them.
+    At most `size` bars, and fewer at the beginning; all in the shares of today, as far as splits have gone ex by then.
+    Read only; whoever needs to keep bars copies them.
     """
 
     __slots__ = ("_bars", "_closes", "_most", "_size")
@@ -70,6 +72,11 @@ class HostWindow(BarWindow):
             spare = len(bars) - self._size
             del bars[:spare]
             del self._closes[:spare]
+
+    def split(self, ratio: Fraction) -> None:
+        """Restate what is in the window in the shares of after a split, on the day it goes ex."""
+        self._bars[:] = [split_bar(bar, ratio) for bar in self._bars]
+        self._closes[:] = [bar.close for bar in self._bars]
 
 
 class Holding(Protocol):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from mqk.engine import (
     Cancelled,
     CancelRejected,
     ClockTicked,
+    CorporateAction,
     EngineError,
     EngineState,
     Event,
@@ -33,7 +36,7 @@ from mqk.engine import (
     instant_of,
     step,
 )
-from mqk.market import calendar_of
+from mqk.market import Ex, calendar_of
 from mqk.portfolio import Fill
 from tests.engine.worlds import DAY, USD, Desk, bar, guards, host, of, submits
 
@@ -52,6 +55,8 @@ EVENTS: list[Event] = [
     LatchReleased("R-01", "operator", 1, True),
     RunMoved("STOPPED", 1),
     SessionPlanned(calendar_of("XNYS").plan(date(2024, 3, 8))),
+    BarArrived(replace(bar("SPY", 1, 400 * USD), ex=Ex(Fraction(3, 2), Fraction("624954.46"))), 0, DAY, 5),
+    CorporateAction("SPY", DAY, 5, Fraction(1, 10), Fraction(1, 3)),
     FirmSeen(5, 3, 1),
     Reconciled(True, 2, 1),
     SkewMeasured(3, 1),

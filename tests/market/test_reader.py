@@ -327,11 +327,13 @@ def test_every_real_day_is_a_session_and_none_is_missing() -> None:
 
 
 @needs_shared
-def test_a_real_price_is_the_recorded_one_after_the_last_corporate_action() -> None:
+def test_a_real_price_is_the_recorded_one_and_what_went_ex_stands_beside_it() -> None:
     bars = read_bars([SHARED / "bars" / "AAPL_1D.csv.gz"])
     last = gzip.decompress((SHARED / "bars" / "AAPL_1D.csv.gz").read_bytes()).decode().splitlines()[-1].split(",")
     assert bars[-1].close == Fraction(last[4]) * MICROS
-    assert bars[0].close < 38_380_000
+    assert bars[0].close == 38_380_000
+    splits = [bar.ex.split for bar in bars if bar.ex is not None and bar.ex.split != 1]
+    assert splits == [2, 2, 7, 4]
 
 
 @needs_shared
