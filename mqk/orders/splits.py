@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def split_order(order: Order, ratio: Fraction) -> Order | None:
     """The order in the shares of after a split of `ratio`; None when no whole share of it is left to trade.
 
-    What is filled, what is taken off and what is left are each rounded down to whole shares. Prices are rounded against the trader: a limit
-    away from the market, so that it never trades at worse than what was asked, and a stop towards it, so that it is hit
-    no later. An order that has ended stays as it is.
+    What is filled, what is taken off and what is left are each rounded down to whole shares. Prices are rounded against
+    the trader: a limit away from the market, so that it never trades at worse than what was asked, and a stop towards
+    it, so that it is hit no later. An order that has ended stays as it is.
     """
     if order.status.is_final:
         return order
