@@ -138,6 +138,11 @@ class Guard:
         return self._gate
 
     @property
+    def index(self) -> str | None:
+        """The fact that holds the symbol of the moment, where there is one."""
+        return self._index
+
+    @property
     def compiled(self) -> tuple[Rule, ...]:
         """The rules as backends take them, in order."""
         return tuple(Rule(rule.require, rule.when, rule.gated, rule.waived, rule.symbols) for rule in self.rules)

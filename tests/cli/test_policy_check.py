@@ -188,6 +188,7 @@ def test_checking_loads_no_calendar_no_data_frames_and_no_database() -> None:
         "from mqk.cli.main import main\n"
         "code = main(['policy', 'check', '--format', 'json'])\n"
         "heavy = ('pandas', 'numpy', 'exchange_calendars', 'sqlalchemy', 'sqlmodel', 'alembic', 'psycopg')\n"
+        "heavy += ('llvmlite',)\n"
         "sys.stderr.write(json.dumps([code, [name for name in heavy if name in sys.modules]]))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

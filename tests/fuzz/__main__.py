@@ -30,7 +30,7 @@ def main() -> int:
 
 def _backends(given: argparse.Namespace, seed: int) -> bool:
     """All backends on pairs of a policy and facts; whether they differ."""
-    backends = "interpreter, generated Python" + (", solver" if given.solver else "")
+    backends = "interpreter, generated Python, native code" + (", solver" if given.solver else "")
     sys.stdout.write(f"seed {seed}: {backends}, {given.processes} processes\n")
     begun = time.monotonic()
 

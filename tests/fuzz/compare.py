@@ -14,10 +14,11 @@ from mqk.dsl.emit_python import Rule, emit_point
 from tests.analysis.agreement import Reading
 from tests.dsl.worlds import Moment, World
 from tests.fuzz.generate import complete
+from tests.fuzz.native import UNDECIDED, InNative
 from tests.numbers.judged import EMPTY, PARAMETERS
 
 WORLD = World()
-INTERPRETER, PYTHON, SOLVER = "the interpreter", "generated Python", "the solver"
+INTERPRETER, PYTHON, NATIVE, SOLVER = "the interpreter", "generated Python", "native code", "the solver"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def differences(
     """The moments at which the backends do not say the same of a condition.
 
     Generated Python knows only pass and no pass: an error is no pass, and for a fact that is missing it asks the
-    interpreter, as a guard does. `compiled` is what to compile when it is not the condition itself.
+    interpreter, as a guard does. Native code knows errors, and may leave a moment to Python. `compiled` is what to
+    compile when it is not the condition itself.
     """
     now = [EMPTY]
     asked: list[bool] = []
@@ -68,6 +70,7 @@ def differences(
 
     judge = emit_point([Rule(compiled or expr)], PARAMETERS, None, explain).judge
     reading = Reading(expr) if solver else None
+    native = InNative(compiled or expr)
     found = []
     for moment in moments:
         expected = interpreted(expr, moment)
@@ -80,6 +83,9 @@ def differences(
         if asked and expected is not None and complete(moment):
             # It may give up where something is missing; where nothing is, it must know the answer itself.
             answers.append((f"{PYTHON}, which gave up,", None))
+        said_natively = native.at(moment)
+        if said_natively is not UNDECIDED and said_natively is not expected:
+            answers.append((NATIVE, said_natively))
         if reading is not None:
             said = reading.at(moment)
             if said is not expected:
