@@ -5,6 +5,7 @@ The loop, a simulated market and byte-identical artifacts; nothing in here decid
 
 from mqk.backtest.artifacts import artifacts_sha256, write_artifacts
 from mqk.backtest.audit import AuditTrail, verify_audit
+from mqk.backtest.battery import Battery, run_battery
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
@@ -15,10 +16,12 @@ __all__ = [
     "AuditTrail",
     "BacktestError",
     "BacktestSummary",
+    "Battery",
     "RecordedFeed",
     "SimulatedMarket",
     "artifacts_sha256",
     "run_backtest",
+    "run_battery",
     "run_files",
     "verify_audit",
     "write_artifacts",

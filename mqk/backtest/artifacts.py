@@ -33,6 +33,12 @@ NAMES: Final = (
     "metrics.json",
     "orders.csv",
 )
+REPORT: Final = "report.html"
+"""A view of the others, for people: no part of what a run comes to, and vouched for by nothing but a replay."""
+BESIDE: Final = (REPORT,)
+"""What may lie beside the files of a run."""
+STRESS: Final = "stress"
+"""The folder with the runs of the same under stress, one folder each."""
 KIND: Final = "mqk backtest"
 PROVENANCE: Final = "provenance"
 """What the manifest says of the machine and of names of files: no part of what a run comes to."""
@@ -120,9 +126,10 @@ def artifacts_sha256(files: Mapping[str, bytes]) -> str:
     """One hash over all files, by name: equal exactly when every name and every byte is, whoever ran it and where.
 
     The manifest counts without its `provenance`: the same run on another machine, or on renamed files, is the same run.
+    What lies beside the files of a run, such as its report, does not count.
     """
     digest = hashlib.sha256()
-    for name in sorted(files):
+    for name in sorted(set(files).intersection(NAMES)):
         content = _without_provenance(files[name]) if name == MANIFEST else files[name]
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
@@ -135,11 +142,11 @@ def require_writable(out: Path) -> None:
         return
     if not out.is_dir() or out.is_symlink():
         raise BacktestError("out", f"`{out}` is not a folder", "name a folder that does not exist yet")
-    found = sorted(entry.name for entry in out.iterdir())
-    if found and not (set(found) <= set(NAMES) and _is_ours(out / MANIFEST)):
+    foreign = _foreign(out)
+    if foreign is not None:
         raise BacktestError(
             "out",
-            f"`{out}` holds other files, such as `{found[0]}`",
+            f"`{out}` holds other files, such as `{foreign}`",
             "name a new folder, or one of an earlier backtest",
         )
 
@@ -160,6 +167,7 @@ def write_artifacts(out: Path, files: Mapping[str, bytes]) -> None:
     fresh.mkdir()
     try:
         for name in sorted(files):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(files[name])
         if out.exists():
             out.rename(stale)
@@ -174,6 +182,18 @@ def write_artifacts(out: Path, files: Mapping[str, bytes]) -> None:
 
 def _without_provenance(manifest: bytes) -> bytes:
     return json_bytes({key: value for key, value in json.loads(manifest).items() if key != PROVENANCE})
+
+
+def _foreign(out: Path) -> str | None:
+    """A file in a folder that is no backtest's; None when all of them are, or there is none."""
+    for entry in sorted(out.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            inside = _foreign(entry)
+            if inside is not None:
+                return f"{entry.name}/{inside}"
+        elif entry.name not in {*NAMES, *BESIDE} or not _is_ours(out / MANIFEST):
+            return entry.name
+    return None
 
 
 def _is_ours(manifest: Path) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.backtest.artifacts import KIND, MANIFEST, NAMES, PROVENANCE
+from mqk.backtest.artifacts import KIND, MANIFEST, PROVENANCE, STRESS
+from mqk.backtest.battery import gathered, shifted
 from mqk.backtest.code import code_sha256
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.host import host_fingerprint
@@ -135,20 +136,30 @@ def replay(run: Recorded, bars: Sequence[Bar], *, on_progress: Callable[[int, in
     Raises BacktestError "data" for other bars, and StrategyError for strategies that are not installed.
     """
     chosen = run.chosen(bars)
-    guards = compile_bundle(run.bundle)
-    _, files = run_files(guards, chosen, on_progress=on_progress, sources=run.sources, machine=run.host)
+    under = {folder.name: read_run(folder) for folder in _stresses(run.folder)}
+    total, again = len(chosen) * (1 + len(under)), {}
+    for number, (name, each) in enumerate({"": run, **under}.items()):
+        before = number * len(chosen)
+        move = shifted(on_progress, before, total)
+        guards = compile_bundle(each.bundle)
+        _, again[name] = run_files(guards, chosen, on_progress=move, sources=each.sources, machine=each.host)
+    files = gathered(again.pop(""), again, chosen)
     differences = []
-    for name in NAMES:
+    for name, content in files.items():
         try:
             recorded = (run.folder / name).read_bytes()
         except FileNotFoundError:
-            differences.append(Difference(name, "the whole file", "nothing", f"{len(files[name]):,} bytes"))
+            differences.append(Difference(name, "the whole file", "nothing", f"{len(content):,} bytes"))
             continue
-        found = first_difference(name, recorded, files[name])
+        found = first_difference(name, recorded, content)
         if found is not None:
             differences.append(found)
-    notes = _notes(run)
-    return Replay(run.manifest["run_id"], run.bundle.engine, len(chosen), NAMES, tuple(differences), notes)
+    return Replay(run.manifest["run_id"], run.bundle.engine, len(chosen), tuple(files), tuple(differences), _notes(run))
+
+
+def _stresses(folder: Path) -> list[Path]:
+    place = folder / STRESS
+    return sorted(each for each in place.iterdir() if each.is_dir()) if place.is_dir() else []
 
 
 def first_difference(name: str, recorded: bytes, replayed: bytes) -> Difference | None:

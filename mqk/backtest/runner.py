@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from mqk.backtest.artifacts import (
     MANIFEST,
+    REPORT,
     artifacts_sha256,
     equity_csv,
     fills_csv,
@@ -26,6 +27,7 @@ from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
 from mqk.backtest.recorder import Recorder
+from mqk.backtest.report import report_html
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
@@ -84,7 +86,7 @@ def run_backtest(
         require_writable(out)
     summary, files = run_files(guards, bars, on_progress=on_progress, host=host, sources=sources)
     if out is not None:
-        write_artifacts(out, files)
+        write_artifacts(out, {**files, REPORT: report_html(files, bars)})
     return summary
 
 

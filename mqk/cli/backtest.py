@@ -5,13 +5,13 @@ What lives here: the arguments, the progress bar and the text of the summary. Th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mqk.backtest import BacktestSummary, run_backtest
+from mqk.backtest import BacktestSummary, Battery, run_battery
 from mqk.backtest.sources import Source
 from mqk.cli import decision
 from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, given, load_bars
@@ -23,6 +23,16 @@ from mqk.market import Bar
 from mqk.quantity import format_instant
 
 app = typer.Typer(add_completion=False)
+
+
+def _names(text: str) -> list[str]:
+    return [name for each in text.split(",") if (name := each.strip())]
+
+
+StressOption = Annotated[
+    str | None,
+    typer.Option("--stress", metavar="NAME,...", parser=_names, help="Stresses to run the same under, one by one."),
+]
 
 
 @app.command()
@@ -39,23 +49,35 @@ def backtest(
     overlay: Annotated[
         list[str] | None, typer.Option("--overlay", metavar="NAME", help="A stress to lay over; may be repeated.")
     ] = None,
+    stress: StressOption = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Run an engine over recorded bars with every guard on, and keep what happened in DIR."""
+    """Run an engine over recorded bars with every guard on, and keep what happened in DIR.
+
+    Also: `mqk backtest compare A B` says in what two runs differ.
+    """
     bound = bind(policies, engine, as_of=as_of, overlays=overlay or ())
+    stresses = {name: bind(policies, engine, as_of=as_of, overlays=[*(overlay or ()), name]) for name in stress or ()}
     with given([*bars, *(more or [])]) as found:
         chosen = between(load_bars(bound, found.paths), start, end)
-    summary = backtested(bound, chosen, out, found.sources)
+    ran = backtested(bound, chosen, out, found.sources, stresses)
     if format_ is Format.JSON:
-        print_json(summary.to_json())
+        print_json(ran.to_json())
         return
-    say(*summary_lines(summary), "", *denial_lines(summary), f"artifacts in {out}")
+    say(*summary_lines(ran.base), "", *stress_lines(ran), *denial_lines(ran.base), f"artifacts in {out}")
 
 
-def backtested(bound: Bound, bars: Sequence[Bar], out: Path, sources: Sequence[Source] = ()) -> BacktestSummary:
-    """Run the backtest under a progress bar."""
-    with progress(f"backtest of {bound.bundle.engine}", "bars", len(bars)) as move:
-        return run_backtest(bound.guards, bars, out=out, on_progress=lambda done, _: move(done), sources=sources)
+def backtested(
+    bound: Bound,
+    bars: Sequence[Bar],
+    out: Path,
+    sources: Sequence[Source] = (),
+    stresses: Mapping[str, Bound] | None = None,
+) -> Battery:
+    """Run the backtest, and the same under each stress, under one progress bar."""
+    under = {name: each.guards for name, each in (stresses or {}).items()}
+    with progress(f"backtest of {bound.bundle.engine}", "bars", len(bars) * (1 + len(under))) as move:
+        return run_battery(bound.guards, under, bars, out=out, on_progress=lambda done, _: move(done), sources=sources)
 
 
 def summary_lines(summary: BacktestSummary) -> list[str]:
@@ -75,6 +97,21 @@ def summary_lines(summary: BacktestSummary) -> list[str]:
         ["artifacts", summary.artifacts_sha256],
     ]
     return [f"backtest of {summary.engine}", *table(rows)]
+
+
+def stress_lines(ran: Battery) -> list[str]:
+    """The run and the same under each stress, side by side; nothing without stresses."""
+    if not ran.stressed:
+        return []
+    head = ["under stress", "final equity", "return", "drawdown", "denied", "halts", "at the end"]
+    rows = [_stress_row("as it is", ran.base), *(_stress_row(name, each) for name, each in ran.stressed.items())]
+    return [*table([head, *rows], indent="", right=range(1, 6)), ""]
+
+
+def _stress_row(name: str, summary: BacktestSummary) -> list[str]:
+    gained = "-" if summary.total_return is None else f"{summary.total_return:+.1%}"
+    counts = [f"{summary.max_drawdown:.1%}", f"{summary.denied:,}", str(summary.halts)]
+    return [name, summary.final_equity, gained, *counts, summary.posture]
 
 
 def _end(summary: BacktestSummary) -> str:

@@ -27,6 +27,7 @@ NAMES = [
     "manifest.json",
     "metrics.json",
     "orders.csv",
+    "report.html",
 ]
 
 SCRIPT = """
@@ -89,7 +90,7 @@ def test_the_manifest_says_what_was_run_and_hashes_the_rest() -> None:
     assert manifest["data"]["sha256"] == run.summary.data_sha256
     assert manifest["capital"] == "100_000 USD"
     assert manifest["seed"] is None
-    assert sorted(manifest["artifacts"]) == [name for name in NAMES if name != "manifest.json"]
+    assert sorted(manifest["artifacts"]) == [name for name in NAMES if name not in {"manifest.json", "report.html"}]
     metrics = json.loads(run.files["metrics.json"])
     assert metrics == run.summary.metrics()
     assert run.summary.artifacts_sha256 == artifacts_sha256(run.files)

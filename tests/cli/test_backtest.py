@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ ARTIFACTS = {
     "manifest.json",
     "metrics.json",
     "orders.csv",
+    "report.html",
 }
 
 
@@ -224,3 +226,25 @@ def test_two_runs_are_compared(mqk: Mqk, bars: Path) -> None:
     assert "bundle.content.execution.costs.slippage" in found.out
     assert "orders.csv line " in found.out
     assert mqk("backtest", "compare", "plain", "nowhere").code == 2
+
+
+@pytest.mark.usefixtures("policies")
+def test_stresses_run_in_the_same_command_and_are_compared(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    options = ("--bars", bars / "AAPL_1D.csv", "--end", "2004-06-30")
+    plain = backtest(mqk, *options).json
+    ran = backtest(mqk, *options, "--stress", "slippage_x2, latency_high").json
+    assert {key: value for key, value in ran.items() if key != "stress"} == plain
+    assert list(ran["stress"]) == ["slippage_x2", "latency_high"]
+    assert ran["stress"]["slippage_x2"]["final_equity_micros"] < plain["final_equity_micros"]
+    assert {path.name for path in (tmp_path / "out" / "stress" / "slippage_x2").iterdir()} == ARTIFACTS - {
+        "report.html"
+    }
+    assert mqk("replay", "out", "--data", bars).code == 0
+    fills = tmp_path / "out" / "stress" / "latency_high" / "fills.csv"
+    fills.write_text(fills.read_text("utf-8").replace("BUY", "SELL", 1), "utf-8")
+    found = mqk("replay", "out", "--data", bars)
+    assert (found.code, "stress/latency_high/fills.csv: line 2" in found.out) == (1, True)
+    text = mqk("backtest", "--engine", "MAIN", "--out", "out", *options, "--stress", "slippage_x2").out
+    assert re.search(r"^slippage_x2 +[\d_.]+ USD", text, re.MULTILINE)
+    wrong = backtest(mqk, *options, "--stress", "slipage_x2")
+    assert (wrong.code, "did you mean `slippage_x2`?" in wrong.err) == (2, True)

@@ -1,0 +1,98 @@
+"""A run and the same run under stress, in one go and in one folder.
+
+What lives here: which runs there are, and where their files lie. What does not: what a stress is (an execution policy),
+and whether it was stood (mqk.promotion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mqk.backtest.artifacts import REPORT, STRESS, require_writable, write_artifacts
+from mqk.backtest.report import report_html
+from mqk.backtest.runner import run_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mqk.backtest.sources import Source
+    from mqk.backtest.summary import BacktestSummary
+    from mqk.guards import GuardSet
+    from mqk.market import Bar
+    from mqk.strategies import StrategyHost
+
+Files = Mapping[str, bytes]
+Progress = Callable[[int, int], None]
+_COMPARED: Final = (
+    *("bundle", "run_id", "final_equity", "final_equity_micros", "total_return", "max_drawdown", "sharpe"),
+    *("orders", "fills", "denied", "halts", "posture", "artifacts_sha256"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """A run, and the same under each stress by its name."""
+
+    base: BacktestSummary
+    stressed: Mapping[str, BacktestSummary]
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as other tools read it, with what the stresses came to where there are any."""
+        told = self.base.to_json()
+        if self.stressed:
+            told["stress"] = {
+                name: {key: value for key, value in summary.to_json().items() if key in _COMPARED}
+                for name, summary in self.stressed.items()
+            }
+        return told
+
+
+def run_battery(
+    guards: GuardSet,
+    stresses: Mapping[str, GuardSet],
+    bars: Sequence[Bar],
+    *,
+    out: Path | None = None,
+    on_progress: Progress | None = None,
+    host: Callable[[], StrategyHost] | None = None,
+    sources: Sequence[Source] = (),
+) -> Battery:
+    """Run an engine over bars as it is and under each stress, whose guards are given by its name.
+
+    Files of the stresses go into `out/stress/NAME`, all of them with those of the run or none. `on_progress` counts the
+    bars of all runs. `host` makes the strategies of one run in place of the policy's: no two runs share any.
+
+    Raises as `run_backtest` does.
+    """
+    if out is not None:
+        require_writable(out)
+    runs = {"": guards, **stresses}
+    summaries: dict[str, BacktestSummary] = {}
+    files: dict[str, Files] = {}
+    for number, (name, set_) in enumerate(runs.items()):
+        summaries[name], files[name] = run_files(
+            set_,
+            bars,
+            on_progress=shifted(on_progress, number * len(bars), len(runs) * len(bars)),
+            host=None if host is None else host(),
+            sources=sources,
+        )
+    base = files.pop("")
+    if out is not None:
+        write_artifacts(out, gathered(base, files, bars))
+    return Battery(summaries.pop(""), summaries)
+
+
+def gathered(base: Files, stressed: Mapping[str, Files], bars: Sequence[Bar]) -> dict[str, bytes]:
+    """All files of a run's folder, by their paths in it: its own, those of its stresses, and the report on all."""
+    found = {**base, REPORT: report_html(base, bars, stressed)}
+    for name, files in stressed.items():
+        found |= {f"{STRESS}/{name}/{file}": content for file, content in files.items()}
+    return found
+
+
+def shifted(told: Progress | None, before: int, total: int) -> Progress | None:
+    """The progress of one of several runs: so many bars were done before it, of so many in all."""
+    return None if told is None else lambda done, _: told(before + done, total)
