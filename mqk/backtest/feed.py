@@ -134,6 +134,18 @@ class RecordedFeed:
                 self._due.pop(symbol, None)
         return missing
 
+    def passed(self, ends: Iterable[tuple[str, int, str]]) -> None:
+        """Bars came of which nobody asked, each following the one before: the ends of the last, with timeframes."""
+        for symbol, end, timeframe in ends:
+            if end <= self._ends[symbol]:
+                continue
+            self._ends[symbol] = end
+            self._places[symbol] = self._index
+            if end < self._last[symbol]:
+                self._due[symbol] = end + TIMEFRAMES[timeframe]
+            else:
+                self._due.pop(symbol, None)
+
     def _settle(self, open_: int, close: int) -> None:
         """Come to the session of the index, which opens and closes then."""
         self._open, self._close = open_, close

@@ -26,6 +26,7 @@ from mqk.backtest.artifacts import (
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
+from mqk.backtest.plain import Instants
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.report import report_html
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
@@ -43,10 +44,11 @@ from mqk.engine import (
     ReplaceRejected,
     SessionPlanned,
     Submit,
+    ahead,
     step,
 )
 from mqk.engine.gate import authorise, authorise_replacement
-from mqk.market import Bar, CalendarError, calendar_of, data_sha256, without_garbage_collection
+from mqk.market import Bar, CalendarError, calendar_of, columns_of, data_sha256, without_garbage_collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,15 +104,18 @@ def run_files(
     """As `run_backtest`, with the artifacts in memory. `machine` is the fingerprint to tell instead of this host's."""
     stream = sorted(bars, key=_IN_ORDER)
     _require_runnable(stream, guards)
-    data = data_sha256(stream)
+    columns = columns_of(stream)
+    data = data_sha256(stream, columns)
+    instants = Instants.of(stream, columns, calendar_of(guards.bundle.calendar), guards)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
+    ahead.prepare(state)
     run = _Run(guards, state, record, stream)
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
     try:
         with without_garbage_collection():
-            run.play(stream, on_progress)
+            run.play(stream, instants, on_progress)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault
@@ -140,51 +145,75 @@ class _Run:
         self._state = state
         self._record = record
         self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
+        self._needs_plans = state.needs_plans
+        self._planned: int | None = None
+        self._was_late = False
+        # Whether bars came of which the feed was not asked.
+        self._passed = False
         self._market = SimulatedMarket(state.costs, bundle.execution.latency_bars, epoch=_EPOCH, bundle=bundle.sha256)
 
-    def play(self, stream: Sequence[Bar], on_progress: Progress | None) -> None:
+    def play(self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None) -> None:
         """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
-        state, feed, market = self._state, self._feed, self._market
+        state, market = self._state, self._market
         account = state.account
         add_point = self._record.curve.append
-        total = len(stream)
-        position = 0
-        told = 0
-        was_late = False
-        needs_plans, planned = state.needs_plans, None
-        while position < total:
-            end = stream[position].end
-            stop = position + 1
-            while stop < total and stream[stop].end == end:
-                stop += 1
-            group = stream[position:stop]
-            entered = end > feed.until
-            session = feed.enter(end) if entered else feed.session
-            if needs_plans and session != planned:
-                step(state, SessionPlanned(feed.plan()))
-                planned = session
-            if entered:
-                self._go_ex()
-            late = feed.late(end)
-            last = len(group) - 1
-            events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
-            if market.busy:
-                self._open(events, session)
-            if late or was_late:
-                # Also once after all are back in time, so that the engine knows.
-                self._step(ClockTicked(end, late, session))
-                was_late = bool(late)
-            for event in events:
-                effects = step(state, event)
-                if effects:
-                    self._carry_out(effects)
-            add_point((end, account.equity, account.cash))
-            position = stop
-            if on_progress is not None and position - told >= _PROGRESS_EVERY:
-                told = position
-                on_progress(position, total)
+        starts, until = instants.starts, instants.until
+        total, told = len(stream), 0
+        instant, last = 0, len(until)
+        while instant < last:
+            stop = until[instant]
+            if stop > instant and not self._was_late and ahead.can_play(state):
+                opened = market.busy
+                if opened:
+                    self._open(stream[starts[instant] : starts[instant + 1]], self._feed.session)
+                if not opened or ahead.can_play(state):
+                    # While orders rest, the market is asked at every instant.
+                    stop = instant + 1 if market.busy else stop
+                    instant, effects = ahead.play(state, stream, starts, instant, stop, add_point)
+                    self._passed = True
+                    if effects:
+                        self._carry_out(effects)
+                        add_point((state.now, account.equity, account.cash))
+                else:
+                    self._play_one(stream[starts[instant] : starts[instant + 1]], opened=True)
+                    instant += 1
+            else:
+                self._play_one(stream[starts[instant] : starts[instant + 1]])
+                instant += 1
+            if on_progress is not None and starts[instant] - told >= _PROGRESS_EVERY:
+                told = starts[instant]
+                on_progress(told, total)
         if on_progress is not None and told != total:
             on_progress(total, total)
+
+    def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:
+        """Play the bars of one instant, one event at a time; the market has been `opened` already, or not."""
+        state, feed = self._state, self._feed
+        end = group[0].end
+        if self._passed:
+            self._passed = False
+            feed.passed((line.symbol, line.previous_end or 0, line.timeframe) for line in state.lines.values())
+        entered = end > feed.until
+        session = feed.enter(end) if entered else feed.session
+        if self._needs_plans and session != self._planned:
+            step(state, SessionPlanned(feed.plan()))
+            self._planned = session
+        if entered:
+            self._go_ex()
+        late = feed.late(end)
+        last = len(group) - 1
+        events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
+        if self._market.busy and not opened:
+            self._open(group, session)
+        if late or self._was_late:
+            # Also once after all are back in time, so that the engine knows.
+            self._step(ClockTicked(end, late, session))
+            self._was_late = bool(late)
+        for event in events:
+            effects = step(state, event)
+            if effects:
+                self._carry_out(effects)
+        self._record.curve.append((end, state.account.equity, state.account.cash))
 
     def finish(self) -> None:
         """The data is over: nothing more can fill."""
@@ -200,15 +229,14 @@ class _Run:
                 for answer in self._market.split(action.symbol, action.split, action.at):
                     self._step(answer)
 
-    def _open(self, events: Sequence[BarArrived], session: int) -> None:
+    def _open(self, bars: Sequence[Bar], session: int) -> None:
         """What rests at the market when these bars open, whatever the policy will make of the whole bar later.
 
         All fills of the instant are made before any is told, so that an order born of one cannot fill at the same open.
         """
         state, feed, market = self._state, self._feed, self._market
         answers: list[Event] = []
-        for event in events:
-            bar = event.bar
+        for bar in bars:
             if market.rests(bar.symbol) and bar.tradable:
                 at = max(feed.start(bar), state.now)
                 if session != state.session:

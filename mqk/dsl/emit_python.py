@@ -14,8 +14,9 @@ at the top makes every missing fact visible, whatever `and` and `or` would have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mqk.dsl import syntax
 from mqk.dsl.emit_scopes import attribute
@@ -23,6 +24,9 @@ from mqk.dsl.emit_values import Emitter
 from mqk.dsl.missing import MISSING, MissingFact
 
 Judge = Callable[..., int]
+
+# What generated code raises where a fact is missing or cannot be used.
+FAULTS: Final = (AttributeError, MissingFact, ZeroDivisionError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def emit_point(
     parts: dict[str, list[str]] = {}
     for number, (symbols, theirs) in enumerate(special.items()):
         name = f"part{number}"
-        body = _body(theirs, gate, 1)
+        body = emit_body(theirs, gate, 1)
         sources += [f"def {name}({signature}):", "    mask = 0", *body, "    return mask"]
         for symbol in symbols:
             parts.setdefault(symbol, []).append(name)
@@ -94,7 +98,7 @@ def emit_point(
             f"def judge({signature}):",
             "    try:",
             "        mask = 0",
-            *_body(general, gate, 2),
+            *emit_body(general, gate, 2),
             *dispatch,
             "        return mask",
             "    except FAULTS:",
@@ -102,11 +106,10 @@ def emit_point(
             "",
         ]
     )
-    faults = (AttributeError, MissingFact, ZeroDivisionError, TypeError)
     namespace: dict[str, object] = {
         "MISSING": MISSING,
         "MissingFact": MissingFact,
-        "FAULTS": faults,
+        "FAULTS": FAULTS,
         "explain": explain,
     }
     exec(compile(source, "<guard>", "exec"), namespace)  # noqa: S102 - generated from a checked tree, never from text
@@ -115,10 +118,12 @@ def emit_point(
     return Emitted(source, judge)
 
 
-def _body(rules: Sequence[tuple[int, Rule]], gate: syntax.Expr | None, indent: int) -> list[str]:
-    """The statements that judge some rules of a point."""
+def emit_body(
+    rules: Sequence[tuple[int, Rule]], gate: syntax.Expr | None, indent: int, facts: Mapping[str, str] | None = None
+) -> list[str]:
+    """The statements that judge some rules of a point. `facts` says where facts are read that are in no view."""
     roots = [part for _, rule in rules for part in rule.parts]
-    emitter = _Rules([*roots, *([gate] if gate else [])])
+    emitter = _Rules([*roots, *([gate] if gate else [])], facts or {})
     outer = emitter.open_section(indent)
     for i, rule in rules:
         if not rule.gated:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -65,7 +65,9 @@ class Step(Generic[V]):
 class Statements(ABC):
     """Writes statements; what is computed in them is the business of those who inherit."""
 
-    def __init__(self, roots: Iterable[syntax.Expr]) -> None:
+    def __init__(self, roots: Iterable[syntax.Expr], sources: Mapping[str, str] | None = None) -> None:
+        # Where facts are read that are in no view.
+        self._sources = sources or {}
         self._uses = Counter(key_of(node) for root in roots for node in inlined(root))
         self._stack: list[Scope] = []
         self._facts: dict[str, str] = {}
@@ -179,7 +181,7 @@ class Statements(ABC):
             name = source.replace(".", "_")
             self._facts[slot] = name
             indent = "    " * self._section.indent
-            self._section.loads.append(f"{indent}{name} = {source}")
+            self._section.loads.append(f"{indent}{name} = {self._sources.get(slot, source)}")
             if ref is not None and ref.max_age is not None:
                 view, _, rest = source.partition(".")
                 self._section.loads.append(

@@ -46,10 +46,12 @@ from mqk.engine.events import (
     instant_of,
 )
 from mqk.engine.gate import Permit
+from mqk.engine.leeway import HIGHEST
 from mqk.engine.state import EngineState
 from mqk.engine.step import step
 
 __all__ = [
+    "HIGHEST",
     "Accepted",
     "Adjusted",
     "BarArrived",

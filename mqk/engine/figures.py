@@ -187,12 +187,14 @@ def order(state: EngineState) -> None:
             buying=buying, held=line.qty, working_buy=line.working_buy, working_sell=line.working_sell
         )
     key = (view.symbol, view.side, view.qty, view.type, _given(view.limit_price), _given(view.stop_price))
-    placed = state.placed.get(key, [])
+    placed = state.placed.get(key, ())
+    last = len(placed) - 1
     if state.aside is not None:
-        # Judged as if it were not there: what counts is what was placed before it.
-        ids = [name for _, name in placed]
-        placed = placed[: ids.index(state.aside.client_order_id)] if state.aside.client_order_id in ids else placed
-    view.same_age = max(state.clock.now - placed[-1][0], 0) if placed else MISSING
+        # Judged as if it were not there: what counts is what was placed before it, and nearly always it came last.
+        aside = state.aside.client_order_id
+        place = next((i for i in range(last, -1, -1) if placed[i][1] == aside), None)
+        last = last if place is None else place - 1
+    view.same_age = max(state.clock.now - placed[last][0], 0) if last >= 0 else MISSING
 
 
 def position(state: EngineState) -> None:

@@ -47,6 +47,7 @@ class Line:
         "shadow_wants",
         "shadow_windows",
         "symbol",
+        "taken",
         "timeframe",
         "window",
         "working_buy",
@@ -77,6 +78,24 @@ class Line:
         self.closed_at: int | None = None
         self.ex_session: int | None = None
         self.day_trades = DayTrades()
+        # How many bars the window kept when the figures above were last brought up to date.
+        self.taken = 0
+
+    def catch_up(self) -> Bar | None:
+        """Take in the bars that came into the window of their own, all of this session, and return the last of them."""
+        window = self.window
+        bars = window.since(self.taken)
+        if not bars:
+            return None
+        last = bars[-1]
+        lowest = min([bar.low for bar in bars])
+        self.session_low = min(self.session_low, lowest)
+        self.bars_seen += len(bars)
+        self.bar = last
+        self.previous_end, self.previous_close = last.end, last.close
+        window.trim()
+        self.taken = window.held
+        return last
 
     def use(self, bar: Bar, session: int, plan: SessionPlan | None) -> None:
         """Remember a bar that is used."""

@@ -24,9 +24,11 @@ from mqk.strategies import Context, StrategyHost
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mqk.engine.leeway import Leeway
     from mqk.guards import Guard, GuardSet
     from mqk.guards.views import Windows
     from mqk.market import Bar, SessionPlan
+    from mqk.strategies import HostWindow
 
 
 ARMED: Final = ("ARMED", "RUNNING")
@@ -71,6 +73,7 @@ class EngineState:
         "flattening",
         "guards",
         "held_positions",
+        "histories",
         "hold_bits",
         "host",
         "judge_account",
@@ -78,6 +81,7 @@ class EngineState:
         "judge_order",
         "latches",
         "ledger",
+        "leeway",
         "lines",
         "margin",
         "market",
@@ -112,6 +116,10 @@ class EngineState:
         "worst_prices",
     )
 
+    lines: dict[str, Line]
+    histories: dict[str, HostWindow]
+    leeway: Leeway | None
+
     def __init__(
         self,
         guards: GuardSet,
@@ -137,7 +145,7 @@ class EngineState:
         self.engine = bundle.engine
         self.bundle_sha256 = bundle.sha256
         self.run_id = run_id
-        self.explain, self.recording = explain, Recording(guards, run_id) if record else None
+        self.leeway, self.explain, self.recording = None, explain, Recording(guards, run_id) if record else None
         self.host = host if host is not None else StrategyHost.of(bundle)
         execution = bundle.execution
         self.costs = CostModel.of_ratios(
@@ -148,7 +156,7 @@ class EngineState:
             execution.commission_per_order.micros,
         )
         self.ledger = Ledger(capital)
-        self.lines: dict[str, Line] = {}
+        self.lines, self.histories = {}, {}
         # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.
         self.orders: dict[str, Order] = {}
         self.working: dict[str, Order] = {}
@@ -226,6 +234,7 @@ class EngineState:
         if line is None:
             self.host.require_timeframe(timeframe)
             line = self.lines[symbol] = Line(symbol, timeframe, *self.host.windows())
+            self.histories[symbol] = line.window
         return line
 
     def mark(self, line: Line, price: int) -> None:

@@ -62,6 +62,8 @@ def step(state: EngineState, event: Event) -> list[Effect]:
     """
     effects: list[Effect] = []
     kind = type(event)
+    if state.leeway is not None:
+        state.leeway.open = False
     if kind is BarArrived:
         _on_bar(state, event, effects)  # type: ignore[arg-type] # the type has just been looked at
         return effects
@@ -153,7 +155,10 @@ def _take_in(state: EngineState, event: BarArrived, effects: list[Effect]) -> No
         effects.append(BarRejected(bar, state.now, fault.message))
         return
     line.use(bar, event.session, state.plan)
-    line.window.push(bar)
+    window = line.window
+    window.push(bar)
+    window.trim()
+    line.taken = window.held
     state.arrived.append((line, bar))
 
 
@@ -170,6 +175,11 @@ def _conclude(state: EngineState, effects: list[Effect]) -> None:
     state.ticks += 1
     state.value()
     judge_account(state, effects)
+    follow(state, arrived, effects)
+
+
+def follow(state: EngineState, arrived: list[tuple[Line, Bar]], effects: list[Effect]) -> None:
+    """What follows once the account has been judged on the bars of an instant: orders in line, strategies asked."""
     if state.run.posture != "NORMAL" or state.run.killed:
         _restrain(state, effects)
         if state.flattening:
@@ -273,13 +283,14 @@ def _ask(state: EngineState, line: Line, bar: Bar, effects: list[Effect]) -> Non
     context.symbol = line.symbol
     context.now = state.now
     context.equity = state.account.equity
-    context.bars = line.window
+    context.bar, context.bars = bar, line.window
     targets = state.host.targets(context)
     if targets:
         aim(state, targets, "target", effects)
     if line.shadow_windows:
         for window in line.shadow_windows:
             window.push(bar)
+            window.trim()
         wants = []
         for name, wanted in state.host.shadow_targets(context, line.shadow_windows):
             want = (name, tuple(sorted(wanted.items())))

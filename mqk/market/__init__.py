@@ -4,7 +4,7 @@ What a bar must be to be traded on is a policy, judged by guards; nothing here d
 """
 
 from mqk.market.adjust import split_bar, split_price
-from mqk.market.bar import TIMEFRAMES, Bar, Ex, data_sha256
+from mqk.market.bar import TIMEFRAMES, Bar, Ex, columns_of, data_sha256
 from mqk.market.calendars import Calendar, calendar_of
 from mqk.market.collector import without_garbage_collection
 from mqk.market.errors import BarDataError, BarProblem, CalendarError, SampleDataError
@@ -24,6 +24,7 @@ __all__ = [
     "SampleDataError",
     "SessionPlan",
     "calendar_of",
+    "columns_of",
     "data_sha256",
     "demo_bars",
     "read_bars",

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mqk.quantity import MICROS
 
@@ -31,6 +31,10 @@ TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
         "1D": 86_400 * MICROS,
     }
 )
+
+_SERIES: Final = attrgetter("symbol", "timeframe")
+_NUMBERS: Final = attrgetter("end", "open", "high", "low", "close", "volume", "complete")
+_WIDTH: Final = 7
 
 
 class Ex(NamedTuple):
@@ -71,31 +75,30 @@ class Bar:
         return self.complete and 0 < self.low <= min(self.open, self.close) and max(self.open, self.close) <= self.high
 
 
-def data_sha256(bars: Sequence[Bar]) -> str:
-    """Return the SHA-256, in hex, of these bars in this order: every field counts, the files they came from do not.
+def columns_of(bars: Sequence[Bar]) -> tuple[list[tuple[str, str]], Any]:
+    """The series (symbol, timeframe) that bars belong to, in order, and the bars as a table of 64-bit numbers.
+
+    A row is a bar: the number of its series, end, open, high, low, close, volume, and 1 when it is complete.
 
     Raises OverflowError when a number of a bar does not fit in 64 bits, which no bar of read_bars does.
     """
-    series = sorted({(bar.symbol, bar.timeframe) for bar in bars})
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    keys = list(map(_SERIES, bars))
+    series = sorted(set(keys))
     index = {key: number for number, key in enumerate(series)}
-    numbers = array(
-        "q",
-        chain.from_iterable(
-            (
-                index[bar.symbol, bar.timeframe],
-                bar.end,
-                bar.open,
-                bar.high,
-                bar.low,
-                bar.close,
-                bar.volume,
-                bar.complete,
-            )
-            for bar in bars
-        ),
-    )
-    if sys.byteorder == "big":
-        numbers.byteswap()
+    table = np.empty((len(bars), 1 + _WIDTH), np.int64)
+    table[:, 0] = np.frombuffer(array("q", map(index.__getitem__, keys)), np.int64)
+    table[:, 1:] = np.frombuffer(array("q", chain.from_iterable(map(_NUMBERS, bars))), np.int64).reshape(-1, _WIDTH)
+    return series, table
+
+
+def data_sha256(bars: Sequence[Bar], columns: tuple[list[tuple[str, str]], Any] | None = None) -> str:
+    """Return the SHA-256, in hex, of these bars in this order: every field counts, the files they came from do not.
+
+    `columns` are those of the bars, where they have been taken already. Raises OverflowError as `columns_of` does.
+    """
+    series, table = columns_of(bars) if columns is None else columns
     head: list[object] = ["mqk bars 1", series]
     actions = [[place, str(bar.ex.split), str(bar.ex.dividend)] for place, bar in enumerate(bars) if bar.ex is not None]
     if actions:
@@ -103,5 +106,5 @@ def data_sha256(bars: Sequence[Bar]) -> str:
     digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
     # JSON never holds a raw line feed, so the series cannot be mistaken for the numbers that follow.
     digest.update(b"\n")
-    digest.update(numbers.tobytes())
+    digest.update(table.astype("<i8", copy=False).tobytes())
     return digest.hexdigest()

@@ -311,6 +311,21 @@ class Ledger:
                 self._unmarked.discard(symbol)
         position.mark = price
 
+    @property
+    def room(self) -> int:
+        """The gross exposure, in micros, up to which every figure of these books fits in 64 bits."""
+        return self._room
+
+    def revalue(self, position: Position, price: int) -> None:
+        """Mark a position that is held at a price at which it is known to fit within `room`: nothing is looked at."""
+        qty = position.qty
+        value = qty * price
+        gain = value - position.value
+        self._value += gain
+        self._gross += gain if qty > 0 else -gain
+        position.value = value
+        position.mark = price
+
     def equity(self) -> int:
         """Cash and the value of all positions at their marks, in micros. Raises MissingMark."""
         if self._unmarked:

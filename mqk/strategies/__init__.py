@@ -6,7 +6,7 @@ What a strategy wants is a target position; whether it gets it is decided elsewh
 from mqk.strategies.contract import BarWindow, Context, Holding, HostWindow, Strategy, Target, Targets
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.exp_meanrev import ExpMeanrev
-from mqk.strategies.host import StrategyHost
+from mqk.strategies.host import StrategyHost, failure
 from mqk.strategies.params import Param, ParamKind, ParamValue, read_params
 from mqk.strategies.registry import GROUP, Registry
 from mqk.strategies.swing_trend import SwingTrend
@@ -28,5 +28,6 @@ __all__ = [
     "SwingTrend",
     "Target",
     "Targets",
+    "failure",
     "read_params",
 ]

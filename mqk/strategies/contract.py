@@ -36,7 +36,11 @@ class BarWindow(Sequence[Bar]):
     def closes(self, count: int) -> list[int]:
         """The last `count` closes in micros, oldest first; fewer when there are fewer."""
         # Written without `-count`, which would mean all of them for none.
-        return self._closes[max(len(self._closes) - min(count, self._size), 0) :]
+        closes, bars = self._closes, self._bars
+        if len(closes) < len(bars):
+            # Taken from the bars by those who ask, and only since they last asked.
+            closes += [bar.close for bar in bars[len(closes) :]]
+        return closes[max(len(closes) - min(count, self._size), 0) :]
 
     def __len__(self) -> int:
         held = len(self._bars)
@@ -59,15 +63,29 @@ class BarWindow(Sequence[Bar]):
 
 
 class HostWindow(BarWindow):
-    """The host's end of a window: the one that grows it."""
+    """The host's end of a window: the one that grows it.
 
-    __slots__ = ()
+    `push` adds the bar that has just completed; whoever pushes many trims now and then, so that nothing grows for ever.
+    """
 
-    def push(self, bar: Bar) -> None:
-        """Add the bar that has just completed."""
+    __slots__ = ("push",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.push = self._bars.append
+
+    @property
+    def held(self) -> int:
+        """How many bars are kept, those that nobody is shown any more included."""
+        return len(self._bars)
+
+    def since(self, held: int) -> list[Bar]:
+        """The bars that came in since so many were kept."""
+        return self._bars[held:]
+
+    def trim(self) -> None:
+        """Let go of bars beyond the size, once there are many of them."""
         bars = self._bars
-        bars.append(bar)
-        self._closes.append(bar.close)
         if len(bars) > self._most:
             spare = len(bars) - self._size
             del bars[:spare]
@@ -90,11 +108,14 @@ class Holding(Protocol):
 class Context:
     """All a strategy sees when a bar completes. The host reuses one object: nothing in it may be kept.
 
-    `symbol` and `bars` are those of the bar; `now` is its moment in epoch micros; `equity` and `capital` are in micros:
-    the account at this moment, and what it began with. There is no clock, no file and no future here.
+    `bar` has just completed, `symbol` is its symbol, and `bars` end with it; `now` is its moment in epoch micros;
+    `equity` and `capital` are in micros: the account at this moment, and what it began with. There is no clock, no file
+    and no future here.
     """
 
-    __slots__ = ("_holdings", "bars", "capital", "equity", "now", "symbol")
+    __slots__ = ("_holdings", "bar", "bars", "capital", "equity", "now", "symbol")
+
+    bar: Bar
 
     def __init__(self, capital: int, holdings: Mapping[str, Holding]) -> None:
         self.symbol = ""

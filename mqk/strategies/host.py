@@ -25,7 +25,7 @@ class StrategyHost:
     may order (two of them would undo each other's positions).
     """
 
-    __slots__ = ("_strategy", "ids", "lookback", "shadows", "timeframes")
+    __slots__ = ("ids", "lookback", "shadows", "strategy", "timeframes")
 
     def __init__(
         self, specs: Sequence[StrategySpec], timeframes: Sequence[str], registry: Registry | None = None
@@ -47,11 +47,11 @@ class StrategyHost:
             problems.append(f"{names} would order for one engine: let all but one be `shadow: true`")
         if code is not None:
             raise StrategyError(code, problems)
-        self._strategy = next((strategy for spec, strategy in built if not spec.shadow), None)
+        self.strategy = next((strategy for spec, strategy in built if not spec.shadow), None)
         self.shadows = tuple((spec.id, strategy) for spec, strategy in built if spec.shadow)
         self.ids = tuple(spec.id for spec in specs)
         self.timeframes = tuple(timeframes)
-        self.lookback = 0 if self._strategy is None else self._strategy.lookback
+        self.lookback = 0 if self.strategy is None else self.strategy.lookback
 
     @classmethod
     def of(cls, bundle: Bundle, registry: Registry | None = None) -> StrategyHost:
@@ -66,7 +66,7 @@ class StrategyHost:
 
     def targets(self, context: Context) -> Targets | None:
         """What the ordering strategy wants; None when there is none, or it has nothing to say."""
-        return None if self._strategy is None else _ask(self._strategy, context)
+        return None if self.strategy is None else _ask(self.strategy, context)
 
     def windows(self) -> tuple[HostWindow, tuple[HostWindow, ...]]:
         """Fresh windows for one symbol: the ordering strategy's, and one for each shadow."""
@@ -91,6 +91,11 @@ def _ask(strategy: Strategy, context: Context) -> Targets | None:
     try:
         return strategy.on_bar(context)
     except Exception as fault:
-        name = type(strategy).__name__
-        what = f"strategy `{name}` failed on a bar of `{context.symbol}`: {type(fault).__name__}: {fault}"
-        raise StrategyError("failed", [what]) from fault
+        raise failure(fault, strategy, context.symbol) from fault
+
+
+def failure(fault: Exception, strategy: Strategy, symbol: str) -> StrategyError:
+    """What is said of a strategy that raised something on a bar of a symbol."""
+    name = type(strategy).__name__
+    what = f"strategy `{name}` failed on a bar of `{symbol}`: {type(fault).__name__}: {fault}"
+    return StrategyError("failed", [what])

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, diff, guard, history, peers, scale
+from tests.bench import backtest, check, diff, guard, history, loop, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -38,6 +38,11 @@ def main() -> None:
     for speed in backtest.measure(POLICIES):
         name = f"{speed.symbols} symbol{'s' if speed.symbols > 1 else ''}"
         table.add_row(name, f"{speed.bars:,}", f"{speed.bars_per_second:,.0f}", str(speed.orders), str(speed.denied))
+    console.print(table)
+    table = Table("SMA 20/50 on one-minute bars", "bars per second", "ratio", "peak MB", "orders", "denied", box=None)
+    for rate in loop.measure(POLICIES):
+        figures = (f"{rate.bars_per_second:,.0f}", f"{rate.ratio:.2f}x", f"{rate.megabytes:,}")
+        table.add_row(rate.name, *figures, f"{rate.orders:,}", f"{rate.denied:,}")
     console.print(table)
     table = Table(
         "recorded decisions judged again, eight rules", "decisions", "seconds", "ratio", "flips", "MB", box=None

@@ -356,7 +356,7 @@ def test_a_crash_in_a_callback_ends_the_run_where_it_stands(player: Player) -> N
 
 def test_a_strategy_that_fails_halts_the_run_and_says_how(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose process failed must not look as if it were alive."""
-    strategy = type(StrategyHost.of(player.guards.bundle)._strategy)
+    strategy = type(StrategyHost.of(player.guards.bundle).strategy)
     asked = strategy.on_bar
     fails_at = sorted({bar.end for bar in player.bars})[20]
 
