@@ -80,7 +80,8 @@ class Pair:
             return difference.change(engine, difference.direction)
         asked, found = self._attributed.of(difference)
         direction = difference.direction or asked
-        if difference.kind == "universe":
+        if difference.kind == "universe" or (difference.kind == "waiver" and asked is not Direction.UNDECIDED):
+            # Where its scope cannot be judged, a waiver stops what would have passed without it.
             direction = joined([asked, direction])
         if any(each.rule.point is Point.DIFFERENCE for each in (*found.looser, *found.tighter)):
             return self._of_differences(difference, direction)
