@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import z3
 
-from mqk.analysis.solver import Solver
+from mqk.analysis.solver import Solver, refuted
 from mqk.analysis.verdicts import Answer, Verdict, Witness
 from mqk.analysis.world import world
 from mqk.dsl.emit_smt import Encoder
@@ -60,9 +60,7 @@ def impossible(point: Point, goal: Goal, budget: int = BUDGET, *, exact: bool = 
 
     With `exact` products are what they are, which is harder to decide and rules out more.
     """
-    encoder = Encoder(exact=exact)
-    solver = _solver(encoder, point, goal, budget)
-    return bool(solver.check() == z3.unsat)
+    return refuted(_question(Encoder(exact=exact), point, goal), budget)
 
 
 def find(
@@ -104,11 +102,14 @@ def _search(
 
 def _solver(encoder: Encoder, point: Point, goal: Goal, budget: int) -> Solver:
     solver = Solver(budget)
-    solver.add(goal(encoder))
-    # The axioms come last: by now the encoder has met every fact.
-    solver.add(*world(encoder, point))
-    solver.add(*encoder.axioms())
+    solver.add(*_question(encoder, point, goal))
     return solver
+
+
+def _question(encoder: Encoder, point: Point, goal: Goal) -> list[Term]:
+    # The axioms come last: by the time they are made the encoder has met every fact.
+    asked = [goal(encoder), *world(encoder, point)]
+    return [*asked, *encoder.axioms()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ asked second. So every question is copied, in its own order, to a context that h
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import z3
 
@@ -64,3 +66,32 @@ class Solver:
         """The steps taken so far, in the unit of the budget."""
         statistics = self._solver.statistics()
         return int(statistics.get_key_value("rlimit count")) if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
+
+
+class _Asked(NamedTuple):
+    """A question as it is written: equal to one that was asked in the same words."""
+
+    text: str
+    budget: int
+    terms: tuple[Term, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and (self.text, self.budget) == (other.text, other.budget)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.budget))
+
+
+def refuted(terms: Sequence[Term], budget: int) -> bool:
+    """Whether it is proven that these cannot all hold, at a cost of `budget` steps at most; False is open.
+
+    Policies are checked again and again with little changed, so that what was asked before is remembered.
+    """
+    return _refuted(_Asked("\n".join(term.sexpr() for term in terms), budget, tuple(terms)))
+
+
+@lru_cache(maxsize=1_000)
+def _refuted(asked: _Asked) -> bool:
+    solver = Solver(asked.budget)
+    solver.add(*asked.terms)
+    return bool(solver.check() == z3.unsat)

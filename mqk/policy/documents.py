@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from mqk.policy.checks import check_document
@@ -17,7 +18,7 @@ from mqk.policy.dates import Period, read_period
 from mqk.policy.diagnostics import Diagnostic, Severity, Span, error, in_order, shown_path
 from mqk.policy.nodes import Mapping as MappingNode
 from mqk.policy.references import check_references
-from mqk.policy.schemas import SchemaSet, schema_set
+from mqk.policy.schemas import schema_set
 from mqk.policy.secrets import load_without_secrets
 from mqk.policy.validate import dotted_keys, kind_of, validate
 
@@ -77,7 +78,6 @@ def load_policies(paths: Sequence[Path], shown: Callable[[Path], str] = shown_pa
 
     Never raises for bad content: whatever is wrong in any file is in the diagnostics of the result, in order of place.
     """
-    schemas = schema_set()
     documents: list[Document] = []
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
@@ -90,7 +90,7 @@ def load_policies(paths: Sequence[Path], shown: Callable[[Path], str] = shown_pa
             message = f"`{file}` cannot be read: {(fault.strerror or 'unknown reason').lower()}"
             found.append(error("MQK-1018", message, Span(file, 1, 1, 1, 1)))
             continue
-        text, document, faults = read_document(data, file, schemas)
+        text, document, faults = read_document(data, file)
         sources[file] = text
         found += _capped(faults, file)
         if document is not None:
@@ -103,20 +103,24 @@ def load_policies(paths: Sequence[Path], shown: Callable[[Path], str] = shown_pa
     return PolicySet(latest, versions, in_order(found), sources)
 
 
-def read_document(data: bytes, file: str, schemas: SchemaSet) -> tuple[str, Document | None, list[Diagnostic]]:
-    """One file: its text, its document when it has a kind and an id, and everything wrong with it taken alone."""
+@lru_cache(maxsize=1_000)
+def read_document(data: bytes, file: str) -> tuple[str, Document | None, tuple[Diagnostic, ...]]:
+    """One file: its text, its document when it has a kind and an id, and everything wrong with it taken alone.
+
+    Nothing of it depends on other files, and whoever asks again and again has changed one of many.
+    """
     loaded = load_without_secrets(data, file)
     found = list(loaded.diagnostics)
     root = loaded.root
     if root is None:
-        return loaded.text, None, found
+        return loaded.text, None, tuple(found)
     kind, faults = kind_of(root)
     if kind is None:
-        return loaded.text, None, [*found, *_fresh(found, [*faults, *dotted_keys(root)])]
+        return loaded.text, None, (*found, *_fresh(found, [*faults, *dotted_keys(root)]))
     more = check_document(root, kind)
     # What a check has told of a token, with what was meant by it, need not be told in the schema's words as well.
-    found += _fresh(found, [*_fresh(more, validate(root, kind, schemas)), *more])
-    return loaded.text, _document(root, kind, file), found
+    found += _fresh(found, [*_fresh(more, validate(root, kind, schema_set())), *more])
+    return loaded.text, _document(root, kind, file), tuple(found)
 
 
 def _fresh(known: list[Diagnostic], more: list[Diagnostic]) -> Iterator[Diagnostic]:
@@ -162,7 +166,7 @@ def _versions(documents: list[Document]) -> dict[tuple[str, str], tuple[Document
     }
 
 
-def _capped(faults: list[Diagnostic], file: str) -> list[Diagnostic]:
+def _capped(faults: Sequence[Diagnostic], file: str) -> list[Diagnostic]:
     ordered = list(in_order(faults))
     if len(ordered) <= MAX_FAULTS:
         return ordered

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from mqk.policy import Document, Mapping, Node, PolicySet, Scalar, Sequence, effective_bundle, load_policies
 from mqk.policy.documents import read_document
 from mqk.policy.loader import load_text
-from mqk.policy.schemas import schema_set
 from tests.policy.support import SOUND, found, load_texts, sound_files
 from tests.policy.test_layers import using
 
@@ -24,7 +23,7 @@ def set_of(files: dict[str, str]) -> PolicySet:
     """A policy set from texts, without touching the disk."""
     documents: dict[tuple[str, str], Document] = {}
     for name, text in files.items():
-        _, document, faults = read_document(text.encode(), name, schema_set())
+        _, document, faults = read_document(text.encode(), name)
         assert document is not None
         assert found(faults) == []
         documents[document.kind, document.id] = document
@@ -168,7 +167,7 @@ def set_of_any(files: dict[str, str]) -> PolicySet:
     """As `set_of`, for documents whose change the schema need not approve: only the hash is asked about."""
     documents = {}
     for name, text in files.items():
-        _, document, _ = read_document(text.encode(), name, schema_set())
+        _, document, _ = read_document(text.encode(), name)
         assert document is not None
         documents[document.kind, document.id] = document
     return PolicySet(documents, {key: (each,) for key, each in documents.items()}, (), files)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mqk.policy import Mapping, Scalar, Sequence, load_policies
 from mqk.policy.documents import read_document
 from mqk.policy.loader import MAX_DEPTH, load_bytes, load_text
-from mqk.policy.schemas import schema_set
 from mqk.policy.source import MAX_BYTES
 from tests.policy.support import sound_files
 
@@ -35,7 +34,7 @@ def test_no_text_makes_the_loader_raise(text: str) -> None:
     loaded = load_text(text, "any.yaml")
     assert loaded.root is not None or loaded.diagnostics
     data = text.encode("utf-8", "surrogatepass")
-    _, document, faults = read_document(data, "any.yaml", schema_set())
+    _, document, faults = read_document(data, "any.yaml")
     assert document is not None or faults
     for each in faults:
         assert each.span.line >= 1
@@ -54,7 +53,7 @@ def test_a_cut_or_damaged_policy_is_diagnosed_and_never_raises(name: str, data: 
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(start + 12, len(text))))
     damaged = text[:start] + data.draw(YAMLISH) + text[end:]
-    read_document(damaged.encode("utf-8", "surrogatepass"), name, schema_set())
+    read_document(damaged.encode("utf-8", "surrogatepass"), name)
 
 
 WORDS = st.lists(st.text("abc<=>.()é漢", min_size=1, max_size=6), min_size=1, max_size=8)
@@ -106,7 +105,7 @@ def test_scalars_stay_text(text: str) -> None:
 def test_json_is_read_as_yaml_and_typed_by_the_schema_alone() -> None:
     limits = '{"max_position": 0.2, "allow_short": "false"}'
     text = f'{{"kind": "risk", "id": "a", "title": "A", "owner": "b", "limits": {limits}}}'
-    _, document, faults = read_document(text.encode(), "a.json", schema_set())
+    _, document, faults = read_document(text.encode(), "a.json")
     assert document is not None
     assert sorted(each.code for each in faults) == ["MQK-1111", "MQK-1115"]
 
