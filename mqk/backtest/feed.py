@@ -100,6 +100,11 @@ class RecordedFeed:
                 found[bar.symbol] = CorporateAction(bar.symbol, self.session, self._open, *bar.ex)
         return [found[symbol] for symbol in sorted(found)]
 
+    @property
+    def closes(self) -> int:
+        """When the session that was entered last closes."""
+        return self._close
+
     def start(self, bar: Bar) -> int:
         """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""
         return self._open if bar.timeframe == "1D" else max(bar.end - TIMEFRAMES[bar.timeframe], self._open)

@@ -1,174 +1,359 @@
-"""The simulated market: takes orders through their permits and fills them at the open of their symbol's next bar.
+"""The simulated market: takes orders through their permits and fills them from bars, at the worst that bars can mean.
 
-What lives here: resting orders, latency, fills against the trader. What does not: books, guards, or the clock.
+What lives here: arriving, resting, filling, leaving. What does not: prices (mqk.orders), chance and volume (rules.py),
+books, guards, or the clock.
+
+A bar comes in three parts: `open` tells what happens at its open, `within` what happens after it and before its end,
+`over` what leaves when it ends. An order that is born of the open takes part in `within`; one that is born within the
+bar is only ever hurt by it: a stop may be touched, nothing else fills before the next open.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mqk.backtest.errors import BacktestError
-from mqk.engine import Accepted, Cancelled, CancelRejected, Event, Filled, Permit, Rejected, Replaced, ReplaceRejected
-from mqk.orders import OrderType, split_order
+from mqk.backtest.resting import Book, Resting
+from mqk.backtest.rules import WHOLE
+from mqk.engine import (
+    Accepted,
+    Cancelled,
+    CancelRejected,
+    Event,
+    Expired,
+    Filled,
+    Permit,
+    Rejected,
+    Replaced,
+    ReplaceRejected,
+)
+from mqk.orders import OrderType, Side, TimeInForce, at_open, reaches, split_order, within
+from mqk.orders.linked import taken_off
 from mqk.portfolio import Fill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from fractions import Fraction
 
+    from mqk.backtest.rules import FillRules
     from mqk.market import Bar
     from mqk.orders import CostModel, Order
     from mqk.policy import LatencyBars
 
-
-@dataclass(slots=True)
-class _Resting:
-    """An order on its way or at the market: opens it still has to miss, and opens until a cancel reaches it."""
-
-    order: Order
-    wait: int
-    cancel: int | None = None
-    reason: str = ""
-    replace: int = 0
-    replacement: Order | None = None
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class SimulatedMarket:
-    """A broker in memory. Market orders only; each fills whole, at the open of a bar that was not known when it left.
+    """A broker in memory. Every order fills from bars that were not known when it left.
 
-    `costs` are against the trader; `latency` counts, in bars of the symbol, how late orders and cancels come.
+    `costs` are against the trader; `latency` counts, in bars of the symbol, how late orders and cancels come; `rules`
+    say how bars are read and how much of them is ours.
     """
 
-    __slots__ = ("_bundle", "_costs", "_epoch", "_latency", "_resting", "_seen")
+    __slots__ = ("_books", "_bundle", "_costs", "_epoch", "_latency", "_rules", "_seen", "_whole", "special")
 
-    def __init__(self, costs: CostModel, latency: LatencyBars, *, epoch: int, bundle: str) -> None:
+    def __init__(
+        self, costs: CostModel, latency: LatencyBars, *, epoch: int, bundle: str, rules: FillRules = WHOLE
+    ) -> None:
         self._costs = costs
         self._latency = latency
+        self._rules = rules
+        self._whole = rules.whole
         self._epoch = epoch
         self._bundle = bundle
-        self._resting: dict[str, list[_Resting]] = {}
+        self._books: dict[str, Book] = {}
         self._seen: set[str] = set()
+        # How many orders rest that `within`, `over` and `expire` have anything to do with.
+        self.special = 0
 
     @property
     def busy(self) -> bool:
         """Whether any order rests here."""
-        return bool(self._resting)
+        return bool(self._books)
 
     def rests(self, symbol: str) -> bool:
         """Whether an order of this symbol rests here."""
-        return symbol in self._resting
+        return symbol in self._books
 
     def submit(self, permit: Permit, order: Order, now: int) -> Event:
-        """Take a market order; the same one twice is taken once, and orders of other types are rejected.
+        """Take an order; the same one twice is taken once.
 
         Raises BacktestError "permit" without leave for this very order.
         """
-        if type(permit) is not Permit:
-            raise BacktestError("permit", f"order `{order.client_order_id}` came without a permit")
-        refusal = permit.refusal(order, now=now, epoch=self._epoch, bundle=self._bundle)
-        if refusal is not None:
-            raise BacktestError("permit", refusal)
-        if order.type is not OrderType.MARKET:
-            return Rejected(order.client_order_id, f"no {order.type.value} orders are taken here", now)
+        self._require(permit, order, now)
         if order.client_order_id not in self._seen:
+            if self._rules.rejected(order.client_order_id):
+                return Rejected(order.client_order_id, "rejected by the market, as the policy's `faults` have it", now)
             self._seen.add(order.client_order_id)
-            self._resting.setdefault(order.symbol, []).append(_Resting(order, self._latency.submit))
+            book = self._books.get(order.symbol)
+            if book is None:
+                book = self._books[order.symbol] = Book()
+            late, opened = self._latency.submit, book.opened
+            plain = self._whole and order.type is OrderType.MARKET and order.leg is None
+            self.special += not plain
+            book.orders.append(Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain))
         return Accepted(order.client_order_id, now)
 
     def cancel(self, client_order_id: str, symbol: str, reason: str, now: int) -> Event | None:
         """Take a cancel: its answer, or None when it is still on its way."""
-        resting = self._resting.get(symbol, [])
-        found = next((each for each in resting if each.order.client_order_id == client_order_id), None)
-        if found is None:
+        book = self._books.get(symbol)
+        found = None if book is None else _find(book, client_order_id)
+        if book is None or found is None:
             return CancelRejected(client_order_id, "nothing of it is left to cancel", now)
         if self._latency.cancel == 0:
-            self._remove(found)
+            self._remove(book, found)
             return Cancelled(client_order_id, reason, now)
         if found.cancel is None:
-            found.cancel, found.reason = self._latency.cancel, reason
+            found.cancel, found.reason = book.opened + self._latency.cancel, reason
         return None
 
     def replace(self, permit: Permit, order: Order, now: int) -> Event | None:
         """Change a resting order to `order`, of the same id: the answer, or None when it is still on its way.
 
-        Raises BacktestError "permit" without leave for this very change.
+        A changed order stands behind all others. Raises BacktestError "permit" without leave for this very change.
         """
-        if type(permit) is not Permit:
-            raise BacktestError("permit", f"the change of `{order.client_order_id}` came without a permit")
-        refusal = permit.refusal(order, now=now, epoch=self._epoch, bundle=self._bundle)
-        if refusal is not None:
-            raise BacktestError("permit", refusal)
-        resting = self._resting.get(order.symbol, [])
-        found = next((each for each in resting if each.order.client_order_id == order.client_order_id), None)
-        if found is None:
+        self._require(permit, order, now)
+        book = self._books.get(order.symbol)
+        found = None if book is None else _find(book, order.client_order_id)
+        if book is None or found is None:
             return ReplaceRejected(order.client_order_id, "nothing of it is left to change", now)
-        if self._latency.replace == 0:
-            found.order = order
-            return _replaced(order, now)
-        found.replace, found.replacement = self._latency.replace, order
-        return None
+        found.replacement, found.replace = order, book.opened + self._latency.replace
+        return self._changed(book, found, now) if self._latency.replace == 0 else None
 
-    def open(self, bar: Bar, at: int) -> list[Event]:
-        """The open of a bar, at an instant: what becomes of the orders that rest in its symbol, oldest first."""
+    def open(self, bar: Bar, at: int, began: int | None = None) -> list[Event]:
+        """The open of a bar, at an instant: what becomes of the orders that rest in its symbol, oldest first.
+
+        `began` is when the bar began: orders sent after that, into the middle of it, do not meet it.
+        """
+        book = self._books.get(bar.symbol)
+        if book is None:
+            return []
+        book.opened = opened = book.opened + 1
         events: list[Event] = []
-        for resting in list(self._resting.get(bar.symbol, ())):
+        for resting in tuple(book.orders):
+            if began is not None and began < resting.at:
+                resting.postpone(opened)
+            elif resting.plain:
+                costs, order = self._costs, resting.order
+                price = costs.fill_price(order.side, bar.open, bar.high, bar.low, bar.close)
+                if self._latency.submit:
+                    price = resting.offered(price)
+                if opened >= resting.due:
+                    events.append(self._fill(book, resting, order.qty, price, bar.open, at))
+                else:
+                    events += self._told(book, resting, at)
+            elif resting.left:
+                events += self._at_open(book, resting, bar, at)
+        return events
+
+    def within(self, bar: Bar, *, born: bool = False) -> list[Event]:
+        """What happens after the open of a bar and is known when it ends, to each order once.
+
+        `born`: only to orders that came since this was asked before of the same bar.
+        """
+        book = self._books.get(bar.symbol)
+        if book is None:
+            return []
+        waiting = [each for each in book.orders if not each.plain and each.seen != book.opened]
+        events: list[Event] = []
+        done: list[Resting] = []
+        for resting in self._sequence(waiting, bar):
             order = resting.order
-            if resting.wait == 0:
-                self._remove(resting)
-                events.append(self._filled(order, bar, at))
+            resting.seen = book.opened
+            if born and not (
+                self._rules.worst_case and order.stop_price is not None and bar.low <= order.stop_price <= bar.high
+            ):
                 continue
-            resting.wait -= 1
-            if resting.replacement is not None:
-                resting.replace -= 1
-                if resting.replace == 0:
-                    resting.order, resting.replacement = resting.replacement, None
-                    events.append(_replaced(resting.order, at))
-            if resting.cancel is not None:
-                resting.cancel -= 1
-                if resting.cancel == 0:
-                    self._remove(resting)
-                    events.append(Cancelled(order.client_order_id, resting.reason, at))
+            arrived = book.opened >= resting.since
+            if not arrived and order.type is not OrderType.STOP:
+                continue
+            set_off, touch = within(
+                order, resting.set_off, bar.open, bar.high, bar.low, bar.close, through=self._rules.through
+            )
+            resting.set_off = set_off
+            price = None
+            if touch is not None and not touch.limit:
+                price = resting.offered(self._price(order.side, touch.price, bar))
+            if not arrived or not resting.left or any(resting.is_twin(each) for each in done):
+                continue
+            resting.met = True
+            if touch is not None:
+                qty = self._qty(book, resting, bar)
+                if qty:
+                    done.append(resting)
+                    paid = touch.price if price is None else price
+                    events.append(self._fill(book, resting, qty, paid, touch.price, bar.end))
+            events += self._at_once(book, resting, bar.end)
+        return events
+
+    def over(self, bar: Bar) -> list[Event]:
+        """The end of a bar: the changes and cancels that reach the market then."""
+        book = self._books.get(bar.symbol)
+        orders = () if book is None else tuple(book.orders)
+        return [
+            event
+            for resting in orders
+            if book is not None and not resting.plain
+            for event in self._told(book, resting, bar.end)
+        ]
+
+    def expire(self, now: int) -> list[Event]:
+        """The end of a session: orders of the day that were at the market in it are taken off, by symbol."""
+        events: list[Event] = []
+        for symbol in sorted(self._books):
+            book = self._books[symbol]
+            for resting in tuple(book.orders):
+                if resting.met and resting.order.tif is TimeInForce.DAY:
+                    self._remove(book, resting)
+                    events.append(Expired(resting.order.client_order_id, "its day is over", now))
         return events
 
     def split(self, symbol: str, ratio: Fraction, at: int) -> list[Event]:
         """Restate the orders that rest in a symbol for a split, and drop those of which no whole share is left."""
-        dropped: list[Event] = []
-        for resting in list(self._resting.get(symbol, ())):
-            order = split_order(resting.order, ratio)
-            if order is None:
-                self._remove(resting)
-                dropped.append(Cancelled(resting.order.client_order_id, "a split left no whole share of it", at))
-            else:
-                resting.order = order
-        return dropped
+        book = self._books.get(symbol)
+        events: list[Event] = []
+        for resting in () if book is None else tuple(book.orders):
+            order = split_order(resting.as_it_stands(), ratio)
+            if order is not None:
+                events += resting.split(order, ratio, at)
+            elif book is not None:
+                self._remove(book, resting)
+                why = "a split left no whole share of it"
+                events.append(Cancelled(resting.order.client_order_id, why, at))
+        return events
 
     def close(self, reason: str, now: int) -> list[Event]:
         """The end of all bars: what still rests is taken off the market, oldest first of each symbol."""
-        left = [resting for symbol in sorted(self._resting) for resting in self._resting[symbol]]
-        self._resting.clear()
+        left = [resting for symbol in sorted(self._books) for resting in self._books[symbol].orders]
+        self._books.clear()
+        self.special = 0
         return [Cancelled(resting.order.client_order_id, reason, now) for resting in left]
 
-    def _filled(self, order: Order, bar: Bar, at: int) -> Filled:
-        fill = Fill(
-            f"{order.client_order_id}-1",
-            order.client_order_id,
-            order.symbol,
-            order.side.value,
-            order.qty,
-            self._costs.fill_price(order.side, bar.open, bar.high, bar.low, bar.close),
-            self._costs.commission,
-            at,
-        )
-        return Filled(fill, order.client_order_id, mark=bar.open)
+    def _at_open(self, book: Book, resting: Resting, bar: Bar, at: int) -> Iterator[Event]:
+        """What an order that is not plain does at an open."""
+        order = resting.order
+        arrived = book.opened >= resting.due
+        touch = at_open(order, resting.set_off, bar.open, through=self._rules.through)
+        price = None
+        if touch is not None and not touch.limit:
+            price = resting.offered(self._price(order.side, touch.price, bar))
+            resting.set_off = True
+        if not arrived:
+            return
+        resting.met = True
+        if order.stop_price is not None and not resting.set_off:
+            resting.set_off = reaches(order.side, order.stop_price, bar.open)
+        if touch is not None:
+            qty = self._qty(book, resting, bar)
+            if qty:
+                resting.seen = book.opened
+                paid = touch.price if price is None else price
+                yield self._fill(book, resting, qty, paid, bar.open, at)
+        yield from self._at_once(book, resting, at)
 
-    def _remove(self, resting: _Resting) -> None:
-        symbol = resting.order.symbol
-        left = [each for each in self._resting[symbol] if each is not resting]
-        if left:
-            self._resting[symbol] = left
+    def _at_once(self, book: Book, resting: Resting, at: int) -> Iterator[Event]:
+        """What is left of an order that does not wait, once it could have filled."""
+        order = resting.order
+        if order.tif in _AT_ONCE and resting.left and (order.stop_price is None or resting.set_off):
+            self._remove(book, resting)
+            yield Expired(order.client_order_id, f"nothing of it may wait, as `{order.tif.value}` says", at)
+
+    def _told(self, book: Book, resting: Resting, at: int) -> Iterator[Event]:
+        """The changes and cancels of an order that have reached the market by now."""
+        if resting.replacement is not None and book.opened >= resting.replace:
+            yield self._changed(book, resting, at)
+        if resting.cancel is not None and book.opened >= resting.cancel:
+            self._remove(book, resting)
+            yield Cancelled(resting.order.client_order_id, resting.reason, at)
+
+    def _changed(self, book: Book, resting: Resting, at: int) -> Event:
+        """An order becomes what it was asked to become, unless that is too late."""
+        old, order = resting.order, resting.replacement
+        assert order is not None
+        resting.replacement = None
+        if order.qty <= resting.filled + resting.reduced:
+            why = f"{resting.filled + resting.reduced} shares of it have traded already"
+            return ReplaceRejected(order.client_order_id, why, at)
+        if resting.set_off and order.stop_price != old.stop_price:
+            return ReplaceRejected(order.client_order_id, "its stop has been reached", at)
+        resting.order = order
+        book.orders = [*(each for each in book.orders if each is not resting), resting]
+        return Replaced(order.client_order_id, order.qty, order.limit_price, order.stop_price, at)
+
+    def _require(self, permit: Permit, order: Order, now: int) -> None:
+        if type(permit) is not Permit:
+            raise BacktestError("permit", f"order `{order.client_order_id}` came without a permit")
+        refusal = permit.refusal(order, now=now, epoch=self._epoch, bundle=self._bundle)
+        if refusal is not None:
+            raise BacktestError("permit", refusal)
+
+    def _sequence(self, waiting: list[Resting], bar: Bar) -> list[Resting]:
+        """In what order one bar touches what rests: stops first, or what is on the side of its nearer extreme."""
+        if self._rules.worst_case:
+            return sorted(waiting, key=lambda each: each.order.stop_price is None)
+        rises_first = bar.high - bar.open <= bar.open - bar.low
+
+        def later(resting: Resting) -> bool:
+            above = (resting.order.side is Side.BUY) is (resting.order.stop_price is not None)
+            return above is not rises_first
+
+        return sorted(waiting, key=later)
+
+    def _qty(self, book: Book, resting: Resting, bar: Bar) -> int:
+        """How many shares of an order fill now, of which the bar has less from then on."""
+        if book.measured != bar.end:
+            book.measured, book.room = bar.end, self._rules.room(bar.volume)
+        left = resting.left
+        able = left if book.room is None else min(left, book.room)
+        qty = self._rules.part(resting.order.client_order_id, resting.fills, able)
+        if qty < left and resting.order.tif is TimeInForce.FOK:
+            return 0
+        if book.room is not None:
+            book.room -= qty
+        return qty
+
+    def _price(self, side: Side, price: int, bar: Bar) -> int:
+        return self._costs.fill_price(side, price, bar.high, bar.low, bar.close)
+
+    def _fill(self, book: Book, resting: Resting, qty: int, price: int, mark: int, at: int) -> Filled:
+        order, fees = resting.order, self._costs.fees
+        resting.filled += qty
+        resting.fills += 1
+        if fees.flat is not None:
+            fee = 0 if resting.fills > 1 else fees.flat
         else:
-            del self._resting[symbol]
+            # The broker charges for the order: a later part costs what it adds.
+            resting.traded += qty
+            resting.value += qty * price
+            fee = fees.of(resting.traded, resting.value) - resting.fee
+            resting.fee += fee
+        if order.leg is not None:
+            self._take_off(book, resting, qty)
+        if not resting.left:
+            self._remove(book, resting)
+        name = order.client_order_id
+        fill = Fill(f"{name}-{resting.fills}", name, order.symbol, order.side.value, qty, price, fee, at)
+        return Filled(fill, name, mark=mark)
+
+    def _take_off(self, book: Book, traded: Resting, qty: int) -> None:
+        """What an order of a bracket trades is taken off the others; the books know it too, so nobody has to say so."""
+        same = {
+            each.order.client_order_id: each
+            for each in book.orders
+            if each.order.leg is not None and each.order.parent_id == traded.order.parent_id
+        }
+        for order, taken in taken_off(traded.as_it_stands(), qty, [each.as_it_stands() for each in same.values()]):
+            other = same[order.client_order_id]
+            other.reduced += taken
+            if not other.left:
+                self._remove(book, other)
+
+    def _remove(self, book: Book, resting: Resting) -> None:
+        self.special -= not resting.plain
+        book.orders = [each for each in book.orders if each is not resting]
+        if not book.orders:
+            del self._books[resting.order.symbol]
 
 
-def _replaced(order: Order, at: int) -> Replaced:
-    return Replaced(order.client_order_id, order.qty, order.limit_price, order.stop_price, at)
+def _find(book: Book, client_order_id: str) -> Resting | None:
+    return next((each for each in book.orders if each.order.client_order_id == client_order_id), None)

@@ -29,6 +29,7 @@ from mqk.backtest.market import SimulatedMarket
 from mqk.backtest.plain import Instants
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.report import report_html
+from mqk.backtest.rules import FillRules
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
@@ -150,7 +151,14 @@ class _Run:
         self._was_late = False
         # Whether bars came of which the feed was not asked.
         self._passed = False
-        self._market = SimulatedMarket(state.costs, bundle.execution.latency_bars, epoch=_EPOCH, bundle=bundle.sha256)
+        execution = bundle.execution
+        self._market = SimulatedMarket(
+            state.costs,
+            execution.latency_bars,
+            epoch=_EPOCH,
+            bundle=bundle.sha256,
+            rules=FillRules.of_policy(execution),
+        )
 
     def play(self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None) -> None:
         """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
@@ -238,12 +246,35 @@ class _Run:
         answers: list[Event] = []
         for bar in bars:
             if market.rests(bar.symbol) and bar.tradable:
-                at = max(feed.start(bar), state.now)
+                began = feed.start(bar)
+                at = max(began, state.now)
                 if session != state.session:
                     # The session begins before its first fill: what happened overnight is the new day's.
                     self._step(ClockTicked(at, feed.late(at), session))
-                answers += market.open(bar, at)
+                    if market.special:
+                        # No bar ended with the session before.
+                        answers += market.expire(at)
+                answers += market.open(bar, at, began)
         for answer in answers:
+            self._step(answer)
+        if market.special:
+            self._trade([bar for bar in bars if bar.tradable], bars[0].end)
+
+    def _trade(self, bars: Sequence[Bar], end: int) -> None:
+        """What these bars trade at between their open and their end, to limits and stops that rest at the market.
+
+        All fills of the instant are made before any is told; what is born of them may still be hurt by the same bars.
+        """
+        market = self._market
+        born = False
+        while answers := [answer for bar in bars for answer in market.within(bar, born=born)]:
+            for answer in answers:
+                self._step(answer)
+            born = True
+        left = [answer for bar in bars for answer in market.over(bar)]
+        if end == self._feed.closes:
+            left += market.expire(end)
+        for answer in left:
             self._step(answer)
 
     def _step(self, event: Event) -> None:

@@ -66,6 +66,7 @@ VALUES (%(account)s, %(key)s, %(symbol)s, %(side)s, %(qty)s, %(type)s, 0, %(stat
 RETURNING *
 """
 _FINISH: Final = "UPDATE paper_broker.orders SET status = %(status)s, filled = %(filled)s WHERE number = %(number)s"
+_OFFER: Final = "UPDATE paper_broker.orders SET worst = %(worst)s WHERE number = %(number)s"
 _CANCEL_LATER: Final = """
 UPDATE paper_broker.orders SET cancel_due = least(cancel_due, %(due)s) WHERE number = %(number)s
 """
@@ -179,6 +180,9 @@ class PaperBroker:
                     self._fill(connection, account, order, *by_symbol[order.symbol])
                 elif order.cancel_due is not None and order.cancel_due <= bars_shown:
                     self._cancel(connection, account, order)
+                elif bars_shown:
+                    worst = self._price(order, by_symbol[order.symbol][0])
+                    connection.execute(_OFFER, {"worst": worst, "number": order.number})
             self._save(connection, before, account)
 
     def submit(self, permit: Permit, order: Order) -> Ack:
@@ -278,14 +282,22 @@ class PaperBroker:
 
     def _fill(self, connection: psycopg.Connection[Any], account: _Account, order: Any, bar: Bar, opened: int) -> None:
         side = Side(order.side)
-        price = self._costs.fill_price(side, bar.open, bar.high, bar.low, bar.close)
+        price = self._price(order, bar)
         key = order.client_order_id
-        fill = Fill(f"{key}-1", key, order.symbol, side.value, order.qty, price, self._costs.commission, opened)
+        fee = self._costs.fees.of(order.qty, order.qty * price)
+        fill = Fill(f"{key}-1", key, order.symbol, side.value, order.qty, price, fee, opened)
         signed = side.sign * order.qty
         account.cash -= signed * price + fill.fee
         connection.execute(_FINISH, {"status": "FILLED", "filled": order.qty, "number": order.number})
         connection.execute(_MOVE_POSITION, {"account": self.account, "symbol": order.symbol, "qty": signed})
         self._tell(connection, account, f"{key}:fill-1", Filled(fill, key, bar.open))
+
+    def _price(self, order: Any, bar: Bar) -> int:
+        """The price at a bar's open, or the worst that the order could have had since it was sent."""
+        side = Side(order.side)
+        price = self._costs.fill_price(side, bar.open, bar.high, bar.low, bar.close)
+        worst = price if order.worst is None else order.worst
+        return max(price, worst) if side is Side.BUY else min(price, worst)
 
     def _cancel(self, connection: psycopg.Connection[Any], account: _Account, order: Any) -> None:
         connection.execute(_FINISH, {"status": "CANCELLED", "filled": order.filled, "number": order.number})

@@ -47,6 +47,9 @@ CREATE TABLE IF NOT EXISTS paper_broker.orders (
     UNIQUE (account, client_order_id)
 );
 
+-- The worst price that an order which arrives late could have had while it was on its way: it never does better.
+ALTER TABLE paper_broker.orders ADD COLUMN IF NOT EXISTS worst bigint;
+
 CREATE INDEX IF NOT EXISTS orders_open ON paper_broker.orders (account, number) WHERE status = 'ACCEPTED';
 
 CREATE TABLE IF NOT EXISTS paper_broker.positions (

@@ -147,14 +147,7 @@ class EngineState:
         self.run_id = run_id
         self.leeway, self.explain, self.recording = None, explain, Recording(guards, run_id) if record else None
         self.host = host if host is not None else StrategyHost.of(bundle)
-        execution = bundle.execution
-        self.costs = CostModel.of_ratios(
-            execution.spread.value,
-            execution.slippage.value,
-            execution.volatility.value,
-            execution.cap.value,
-            execution.commission_per_order.micros,
-        )
+        self.costs = CostModel.of_policy(bundle.execution)
         self.ledger = Ledger(capital)
         self.lines, self.histories = {}, {}
         # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.

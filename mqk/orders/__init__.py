@@ -7,8 +7,10 @@ from mqk.orders.costs import CostModel
 from mqk.orders.errors import OrderError, OrderErrorCode, OrderEventError
 from mqk.orders.events import EventKind, OrderEvent
 from mqk.orders.exposure import Projection, Working, project, working_quantities
+from mqk.orders.fees import FeeModel
 from mqk.orders.intents import Intent, targets_to_orders
 from mqk.orders.machine import CONDITIONS, EDGES, Edge, apply
+from mqk.orders.matching import Touch, at_open, passes, reaches, within
 from mqk.orders.order import Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
 from mqk.orders.splits import split_order
 
@@ -18,6 +20,7 @@ __all__ = [
     "CostModel",
     "Edge",
     "EventKind",
+    "FeeModel",
     "Intent",
     "Leg",
     "Order",
@@ -30,11 +33,16 @@ __all__ = [
     "Projection",
     "Side",
     "TimeInForce",
+    "Touch",
     "Working",
     "apply",
+    "at_open",
     "client_order_id",
+    "passes",
     "project",
+    "reaches",
     "split_order",
     "targets_to_orders",
+    "within",
     "working_quantities",
 ]

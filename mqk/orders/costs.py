@@ -1,6 +1,7 @@
 """What a fill costs in a simulation: spread, slippage and volatility in basis points, always against the trader.
 
-Integers only once the model is built; when a market order fills, and at which bar's open, is the backtester's business.
+Integers only once the model is built. What a broker takes is fees.py; at which price of a bar an order trades, before
+costs, is matching.py.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from math import lcm
 from typing import TYPE_CHECKING, Final
 
 from mqk.orders.errors import OrderError
+from mqk.orders.fees import FeeModel
 from mqk.orders.order import Side
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mqk.policy import ExecutionPolicy
 
 _BPS: Final = 10_000
 _HIGH: Final = INT64_MAX
@@ -25,12 +29,13 @@ class CostModel:
 
     `spread_bps` and `slippage_bps` are added to `volatility` times the bar's range (high less low, over close) in whole
     basis points, rounded up; the sum never exceeds `cap_bps`. Buys pay that much more than the open, rounded up to a
-    micro; sells receive that much less, rounded down, but never below one micro. `commission` is in micros an order.
+    micro; sells receive that much less, rounded down, but never below one micro. `commission` is in micros an order;
+    `fees` says it all where it depends on what an order trades, and then stands for it.
 
     Raises OrderError "ratio" for a negative or inexact parameter.
     """
 
-    __slots__ = ("_base", "_cap", "_unit", "_vol_bottom", "_vol_top", "_whole", "commission")
+    __slots__ = ("_base", "_cap", "_unit", "_vol_bottom", "_vol_top", "_whole", "commission", "fees")
 
     def __init__(
         self,
@@ -39,6 +44,8 @@ class CostModel:
         volatility: int | Fraction,
         cap_bps: int | Fraction,
         commission: int = 0,
+        *,
+        fees: FeeModel | None = None,
     ) -> None:
         parts = {"spread": spread_bps, "slippage": slippage_bps, "volatility": volatility, "cap": cap_bps}
         for name, value in parts.items():
@@ -54,7 +61,8 @@ class CostModel:
         self._whole = _BPS * self._unit
         self._vol_top = _BPS * vol.numerator
         self._vol_bottom = vol.denominator
-        self.commission = commission
+        self.fees = FeeModel(commission) if fees is None else fees
+        self.commission = self.fees.per_order
 
     @classmethod
     def of_ratios(
@@ -63,13 +71,27 @@ class CostModel:
         """Build the model from ratios of one (5bps is 1/2000), as an execution policy holds them."""
         return cls(spread * _BPS, slippage * _BPS, volatility, cap * _BPS, commission)
 
+    @classmethod
+    def of_policy(cls, policy: ExecutionPolicy) -> CostModel:
+        """Build the model that an execution policy asks for."""
+        least, most = policy.commission_minimum, policy.commission_maximum
+        fees = FeeModel(
+            policy.commission_per_order.micros,
+            policy.commission_per_share.micros,
+            policy.commission_rate.value,
+            least.micros,
+            None if most is None else most.micros,
+        )
+        spread, slippage, cap = (each.value * _BPS for each in (policy.spread, policy.slippage, policy.cap))
+        return cls(spread, slippage, policy.volatility.value, cap, fees=fees)
+
     def parameters(self) -> Mapping[str, str]:
         """The model in exact text, for a manifest: two models that price alike print alike."""
         return {
             "cost_bps": str(Fraction(self._base, self._unit)),
             "cap_bps": str(Fraction(self._cap, self._unit)),
             "volatility": str(Fraction(self._vol_top, _BPS * self._vol_bottom)),
-            "commission_micros": str(self.commission),
+            **self.fees.parameters(),
         }
 
     def effective_bps(self, high: int, low: int, close: int) -> Fraction:

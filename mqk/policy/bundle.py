@@ -52,8 +52,22 @@ class LatencyBars:
 
 
 @dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong at a market under stress, by the order's id and a seed: the part of orders that meet it."""
+
+    seed: int
+    rejects: Ratio
+    partial_fills: Ratio
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionPolicy:
-    """What trading costs and how orders fill; ratios are of the price, volatility of the fill bar's range."""
+    """What trading costs and how orders fill; ratios are of the price, volatility of the fill bar's range.
+
+    `ambiguity` is what one bar that touches two orders means, `limit_fill` when a limit order trades; `participation`
+    the part of a bar's volume that our orders are filled with at most (None: whatever they ask for);
+    `commission_maximum` None is without end.
+    """
 
     market_fill: str
     spread: Ratio
@@ -63,6 +77,14 @@ class ExecutionPolicy:
     commission_per_order: Money
     latency_bars: LatencyBars
     corporate_actions: str
+    limit_fill: str
+    ambiguity: str
+    participation: Ratio | None
+    commission_per_share: Money
+    commission_rate: Ratio
+    commission_minimum: Money
+    commission_maximum: Money | None
+    faults: Faults
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mqk.quantity import QuantityError, format_date
 if TYPE_CHECKING:
     from mqk.policy.bundle import Bundle, ExecutionPolicy, SchedulePolicy
     from mqk.policy.sources import LifecycleSource, RuleSource, TableRow, TableSource, TransitionSource
+    from mqk.quantity import Money, Ratio
 
 # What rfc8785 takes; numbers never occur bare, so that no reader can round them.
 Json = dict[str, "Json"] | list["Json"] | str | bool | int | None
@@ -129,19 +130,37 @@ def _transition(move: TransitionSource) -> dict[str, Json]:
 
 
 def _execution(policy: ExecutionPolicy) -> Json:
-    latency = policy.latency_bars
+    latency, faults = policy.latency_bars, policy.faults
     return {
-        "fills": {"market": policy.market_fill},
+        "fills": {
+            "market": policy.market_fill,
+            "limit": policy.limit_fill,
+            "ambiguity": policy.ambiguity,
+            "participation": _unless_none(policy.participation),
+        },
         "costs": {
             "spread": canonical_text(policy.spread),
             "slippage": canonical_text(policy.slippage),
             "volatility": canonical_text(policy.volatility),
             "cap": canonical_text(policy.cap),
             "commission_per_order": canonical_text(policy.commission_per_order),
+            "commission_per_share": canonical_text(policy.commission_per_share),
+            "commission_rate": canonical_text(policy.commission_rate),
+            "commission_minimum": canonical_text(policy.commission_minimum),
+            "commission_maximum": _unless_none(policy.commission_maximum),
         },
         "latency_bars": {"submit": latency.submit, "cancel": latency.cancel, "replace": latency.replace},
+        "faults": {
+            "seed": str(faults.seed),
+            "rejects": canonical_text(faults.rejects),
+            "partial_fills": canonical_text(faults.partial_fills),
+        },
         "corporate_actions": policy.corporate_actions,
     }
+
+
+def _unless_none(value: Ratio | Money | None) -> Json:
+    return None if value is None else canonical_text(value)
 
 
 def _schedule(policy: SchedulePolicy) -> Json:

@@ -64,6 +64,18 @@ def describe(bundle: Bundle) -> dict[str, object]:
             "commission_per_order": str(execution.commission_per_order),
             "latency_bars": {"submit": latency.submit, "cancel": latency.cancel, "replace": latency.replace},
             "corporate_actions": execution.corporate_actions,
+            "limit_fill": execution.limit_fill,
+            "ambiguity": execution.ambiguity,
+            "participation": None if execution.participation is None else str(execution.participation),
+            "commission_per_share": str(execution.commission_per_share),
+            "commission_rate": str(execution.commission_rate),
+            "commission_minimum": str(execution.commission_minimum),
+            "commission_maximum": None if execution.commission_maximum is None else str(execution.commission_maximum),
+            "faults": {
+                "seed": execution.faults.seed,
+                "rejects": str(execution.faults.rejects),
+                "partial_fills": str(execution.faults.partial_fills),
+            },
         },
         "schedule": {
             "calendar": schedule.calendar,

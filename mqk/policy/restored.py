@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from mqk.policy.bundle import BrokerSource, Bundle, ExecutionPolicy, LatencyBars, SchedulePolicy, StrategySpec
+from mqk.policy.bundle import BrokerSource, Bundle, ExecutionPolicy, Faults, LatencyBars, SchedulePolicy, StrategySpec
 from mqk.policy.diagnostics import PolicyError, Span, error
 from mqk.policy.nodes import Scalar, Sequence, Text
 from mqk.policy.sources import (
@@ -193,9 +193,10 @@ def _broker(broker: Mapping[str, Any]) -> BrokerSource:
 
 
 def _execution(content: Mapping[str, Any]) -> ExecutionPolicy:
-    costs, latency = content["costs"], content["latency_bars"]
+    fills, costs, latency, faults = (content[each] for each in ("fills", "costs", "latency_bars", "faults"))
+    part, most = fills["participation"], costs["commission_maximum"]
     return ExecutionPolicy(
-        market_fill=content["fills"]["market"],
+        market_fill=fills["market"],
         spread=parse_ratio(costs["spread"]),
         slippage=parse_ratio(costs["slippage"]),
         volatility=parse_ratio(costs["volatility"]),
@@ -203,6 +204,14 @@ def _execution(content: Mapping[str, Any]) -> ExecutionPolicy:
         commission_per_order=parse_money(costs["commission_per_order"]),
         latency_bars=LatencyBars(latency["submit"], latency["cancel"], latency["replace"]),
         corporate_actions=content["corporate_actions"],
+        limit_fill=fills["limit"],
+        ambiguity=fills["ambiguity"],
+        participation=None if part is None else parse_ratio(part),
+        commission_per_share=parse_money(costs["commission_per_share"]),
+        commission_rate=parse_ratio(costs["commission_rate"]),
+        commission_minimum=parse_money(costs["commission_minimum"]),
+        commission_maximum=None if most is None else parse_money(most),
+        faults=Faults(int(faults["seed"]), parse_ratio(faults["rejects"]), parse_ratio(faults["partial_fills"])),
     )
 
 

@@ -8,16 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mqk.policy.bundle import ExecutionPolicy, LatencyBars, SchedulePolicy
+from mqk.policy.bundle import ExecutionPolicy, Faults, LatencyBars, SchedulePolicy
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.documents import Document
 from mqk.policy.layers import Said, keys_said, written
 from mqk.policy.sources import Layer
 from mqk.policy.values import read_commission
-from mqk.quantity import Duration, Money, Ratio, parse_count, parse_duration, parse_ratio
+from mqk.quantity import Duration, Money, Ratio, parse_count, parse_duration, parse_money, parse_ratio
 
 # What stands when no document says anything, as the schemas' `default` tells; everything else must be written.
-_DEFAULTS = {"latency.submit": "0 bars", "latency.cancel": "0 bars", "latency.replace": "0 bars", "replay.pace": "0s"}
+_DEFAULTS = {
+    "fills.limit": "through",
+    "fills.ambiguity": "worst_case",
+    "costs.commission_per_share": "0 USD",
+    "costs.commission_rate": "0%",
+    "costs.commission_minimum": "0 USD",
+    "latency.submit": "0 bars",
+    "latency.cancel": "0 bars",
+    "latency.replace": "0 bars",
+    "faults.seed": "0",
+    "faults.rejects": "0%",
+    "faults.partial_fills": "0%",
+    "replay.pace": "0s",
+}
 Chains = dict[str, tuple[Layer, ...]]
 
 
@@ -39,6 +52,20 @@ def read_execution(
             replace=settings.count("latency.replace"),
         ),
         corporate_actions=settings.text("corporate_actions"),
+        limit_fill=settings.text("fills.limit"),
+        ambiguity=settings.text("fills.ambiguity"),
+        participation=settings.ratio("fills.participation") if settings.says("fills.participation") else None,
+        commission_per_share=settings.money("costs.commission_per_share"),
+        commission_rate=settings.ratio("costs.commission_rate"),
+        commission_minimum=settings.money("costs.commission_minimum"),
+        commission_maximum=(
+            settings.money("costs.commission_maximum") if settings.says("costs.commission_maximum") else None
+        ),
+        faults=Faults(
+            seed=settings.count("faults.seed"),
+            rejects=settings.ratio("faults.rejects"),
+            partial_fills=settings.ratio("faults.partial_fills"),
+        ),
     )
     return (None if settings.holes else policy), settings.chains, settings.holes
 
@@ -81,11 +108,18 @@ class _Settings:
             self.holes.append(error("MQK-1208", message, uses.entries[self.kind].key.span, f"set it in {names}"))
         return _DEFAULTS.get(key)
 
+    def says(self, key: str) -> bool:
+        """Whether any layer sets a key that may be left out."""
+        return key in self.said
+
     def text(self, key: str) -> str:
         return self._written(key) or ""
 
     def ratio(self, key: str) -> Ratio:
         return parse_ratio(self._written(key) or "0%")
+
+    def money(self, key: str) -> Money:
+        return parse_money(self._written(key) or "0 USD")
 
     def duration(self, key: str) -> Duration:
         return parse_duration(self._written(key) or "0s")

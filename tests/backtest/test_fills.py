@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from mqk.backtest import BacktestError, SimulatedMarket, run_backtest
-from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Permit, Rejected
+from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Permit
 from mqk.engine.gate import authorise
 from mqk.market import Bar, calendar_of
 from mqk.orders import CostModel, Order, OrderType, Side
@@ -220,7 +220,7 @@ def test_a_cancel_without_latency_is_done_at_once() -> None:
     assert not floor.market.busy
 
 
-def test_only_market_orders_are_taken() -> None:
+def test_an_order_of_any_type_is_taken_with_leave_for_it() -> None:
     desk = Desk()
     floor = Floor()
     made = Order("MAIN_t_0", "SPY", Side.BUY, 10, OrderType.LIMIT, limit_price=99 * USD, created_at=desk.state.now)
@@ -229,5 +229,7 @@ def test_only_market_orders_are_taken() -> None:
     desk.state.put(made)
     leave = authorise(desk.state, made, epoch=3, now=0, ttl=10)
     assert isinstance(leave, Permit)
-    assert isinstance(floor.market.submit(leave, made, 5), Rejected)
-    assert not floor.market.busy
+    assert floor.market.submit(leave, made, 5) == Accepted("MAIN_t_0", 5)
+    with pytest.raises(BacktestError, match="for another order"):
+        floor.market.replace(leave, replace(made, limit_price=98 * USD), 5)
+    assert floor.market.special == 1

@@ -69,6 +69,19 @@ def test_stresses_have_their_numbers() -> None:
     assert (dear.spread, dear.slippage, dear.volatility, dear.cap) == (bps(6), bps(10), percent(100), bps(50))
     late = effective_bundle(shipped(), "MAIN", overlays=["latency_high"]).execution.latency_bars
     assert (late.submit, late.cancel, late.replace) == (1, 1, 1)
+    thin = effective_bundle(shipped(), "MAIN", overlays=["thin_volume"]).execution
+    assert thin.participation == percent(1)
+    broken = effective_bundle(shipped(), "MAIN", overlays=["rejects", "partial_fills"]).execution.faults
+    assert (broken.seed, broken.rejects, broken.partial_fills) == (1, percent(10), percent(50))
+    fees = effective_bundle(shipped(), "MAIN", overlays=["fees_high"]).execution
+    assert (fees.commission_per_order, fees.commission_per_share) == (Money(MICROS), Money(MICROS // 100))
+    assert (fees.commission_rate, fees.commission_minimum, fees.commission_maximum) == (bps(2), Money(2 * MICROS), None)
+
+
+def test_what_the_firm_ships_reads_every_bar_at_its_worst() -> None:
+    for engine in ("MAIN", "EXP"):
+        execution = effective_bundle(shipped(), engine).execution
+        assert (execution.ambiguity, execution.limit_fill) == ("worst_case", "through")
 
 
 def test_every_rule_of_the_floor_reaches_every_engine() -> None:

@@ -6,84 +6,24 @@ machines (moves.py), tests (evidence.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final, Literal
+from typing import Final
 
 from mqk.analysis.diff.differences import Difference, both, place
 from mqk.analysis.diff.results import Direction
+from mqk.analysis.diff.senses import EXECUTION, KEYS, SCHEDULE, Sense
 from mqk.policy import Bundle, ClaimSource, LoosenSource, StrategySpec, canonical_text
 from mqk.policy.canonical import canonical_expression
 from mqk.quantity import Duration, Money, Ratio, format_date
 
-# What more of it means: for some the engine is watched less, for others a candidate is tried harder. Then what more of
-# it comes to, and less.
-_Sense = Literal["more is looser", "more is tighter", "neither", "nothing"]
-_COSTS: Final = (
-    "a backtest pays more, and is promoted less easily",
-    "a backtest pays less, and is promoted more easily",
-)
-_SCHEDULE: Final[dict[str, tuple[_Sense, str, str]]] = {
-    "calendar": ("neither", "other days and hours are sessions", "other days and hours are sessions"),
-    "tick": ("more is looser", "the account is judged more seldom", "the account is judged more often"),
-    "reconcile": ("more is looser", "the books are compared more seldom", "the books are compared more often"),
-    "heartbeat": ("more is looser", "a dead run is noticed later", "a dead run is noticed sooner"),
-    "deadman": ("more is looser", "silence is tolerated longer", "silence is tolerated less long"),
-    "replay_pace": (
-        "nothing",
-        "how fast recorded bars are played decides nothing",
-        "how fast recorded bars are played decides nothing",
-    ),
-}
-_EXECUTION: Final[dict[str, tuple[_Sense, str, str]]] = {
-    "market_fill": (
-        "neither",
-        "orders fill at other prices in a backtest",
-        "orders fill at other prices in a backtest",
-    ),
-    "spread": ("more is tighter", *_COSTS),
-    "slippage": ("more is tighter", *_COSTS),
-    "volatility": ("more is tighter", *_COSTS),
-    "cap": ("more is tighter", *_COSTS),
-    "commission_per_order": ("more is tighter", *_COSTS),
-    "latency_bars.submit": (
-        "more is tighter",
-        "orders reach the market later in a backtest",
-        "orders reach the market sooner in a backtest",
-    ),
-    "latency_bars.cancel": (
-        "more is tighter",
-        "cancels reach the market later in a backtest",
-        "cancels reach the market sooner in a backtest",
-    ),
-    "latency_bars.replace": (
-        "more is tighter",
-        "changes reach the market later in a backtest",
-        "changes reach the market sooner in a backtest",
-    ),
-    "corporate_actions": (
-        "neither",
-        "splits and dividends are treated otherwise in a backtest",
-        "splits and dividends are treated otherwise in a backtest",
-    ),
-}
-# How the documents call what the effective policy holds under another name.
-_KEYS: Final = {
-    "schedule.tick": "jobs.tick.every",
-    "schedule.reconcile": "jobs.reconcile.every",
-    "schedule.heartbeat": "jobs.heartbeat.every",
-    "schedule.replay_pace": "replay.pace",
-    "execution.market_fill": "fills.market",
-    "execution.commission_per_order": "costs.commission",
-    **{f"execution.{key}": f"costs.{key}" for key in ("spread", "slippage", "volatility", "cap")},
-    **{f"execution.latency_bars.{key}": f"latency.{key}" for key in ("submit", "cancel", "replace")},
-}
 # From the one that risks nothing to the one that risks money.
 _MODES: Final = ("BACKTEST", "PAPER", "LIVE")
 
 
 def differences(low: Bundle, high: Bundle) -> Iterator[Difference]:
     """Everything that differs and is neither a guard's nor a state machine's."""
-    yield from _values("schedule", low, high, _SCHEDULE)
+    yield from _values("schedule", low, high, SCHEDULE)
     yield from executions(low, high)
     yield from _engine(low, high)
     yield from _allocation(low, high)
@@ -98,17 +38,15 @@ def differences(low: Bundle, high: Bundle) -> Iterator[Difference]:
 
 def executions(low: Bundle, high: Bundle) -> Iterator[Difference]:
     """What trading costs in a backtest, and how orders fill."""
-    yield from _values("execution", low, high, _EXECUTION)
+    yield from _values("execution", low, high, EXECUTION)
 
 
-def _values(
-    section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[_Sense, str, str]]
-) -> Iterator[Difference]:
+def _values(section: str, low: Bundle, high: Bundle, senses: dict[str, tuple[Sense, str, str]]) -> Iterator[Difference]:
     before, after = getattr(low, section), getattr(high, section)
     for name, (sense, more_of_it, less_of_it) in senses.items():
         one, other = _at(before, name), _at(after, name)
         if one != other:
-            key = f"{section}.{_KEYS.get(f'{section}.{name}', name)}"
+            key = f"{section}.{KEYS.get(f'{section}.{name}', name)}"
             found, more = _by(sense, one, other)
             yield Difference(
                 key,
@@ -132,11 +70,16 @@ def _amount(value: object) -> object:
     match value:
         case Duration(micros=amount) | Money(micros=amount) | Ratio(value=amount):
             return amount
+        case None:
+            # What is not set has no end.
+            return math.inf
         case _:
             return value
 
 
 def _told(value: object) -> str:
+    if value is None:
+        return "none"
     return canonical_text(value) if isinstance(value, Duration | Money | Ratio) else str(value)
 
 
@@ -146,10 +89,13 @@ def _written(bundle: Bundle, key: str, value: object) -> str:
     return " ".join(layers[-1].text.split()) if layers else _told(value)
 
 
-def _by(sense: _Sense, one: object, other: object) -> tuple[Direction, bool]:
+def _by(sense: Sense, one: object, other: object) -> tuple[Direction, bool]:
     """Where a change of a value leads, and whether it is as its sense is told: towards more."""
     if sense in ("neither", "nothing"):
         return (Direction.INCOMPARABLE if sense == "neither" else Direction.EQUAL), True
+    if isinstance(sense, tuple):
+        more = sense.index(str(other)) > sense.index(str(one))
+        return (Direction.LOOSER if more else Direction.TIGHTER), more
     before, after = _amount(one), _amount(other)
     more = bool(after > before)  # type: ignore[operator] # amounts of one type
     return (Direction.LOOSER if more is (sense == "more is looser") else Direction.TIGHTER), more

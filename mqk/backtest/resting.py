@@ -1,0 +1,107 @@
+"""An order on its way to the simulated market or resting there, and all of them of one symbol.
+
+What lives here: what is remembered of an order between two bars. What does not: when and how it fills (market.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mqk.engine import ReplaceRejected
+from mqk.orders import Side, split_order
+from mqk.quantity import Rounding, divide
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from mqk.engine import Event
+    from mqk.orders import Order
+
+
+@dataclass(slots=True)
+class Resting:
+    """An order and how far it has come. Bars of its symbol are numbered from when the first order came to rest.
+
+    `due` is the bar at whose open it can first fill and `since` the one during which it can; `at` when it was sent.
+    `plain` is a market order that fills whole. `set_off` says that its stop was reached, and `worst` is the worst price
+    in micros, with costs, that it could have had so far: the rest of an order, and one that came late, never do better.
+    `traded` and `value` are the shares and micros that fees are owed for, whatever splits came since.
+    `met` says that it was at the market in a session, `seen` the last bar that it was looked at in; `cancel` and
+    `replace` are the bars by which a cancel and a change arrive.
+    """
+
+    order: Order
+    due: int
+    since: int
+    at: int
+    plain: bool
+    filled: int = 0
+    reduced: int = 0
+    traded: int = 0
+    value: int = 0
+    fee: int = 0
+    fills: int = 0
+    set_off: bool = False
+    worst: int | None = None
+    met: bool = False
+    seen: int = -1
+    cancel: int | None = None
+    reason: str = ""
+    replace: int = 0
+    replacement: Order | None = None
+
+    @property
+    def left(self) -> int:
+        """Shares still to fill: none of those that orders of the same parent have traded in its place."""
+        return self.order.qty - self.filled - self.reduced
+
+    def as_it_stands(self) -> Order:
+        """The order with what has become of it here."""
+        return replace(self.order, filled=self.filled, reduced=self.reduced)
+
+    def offered(self, price: int) -> int:
+        """Remember a price that the order could have had, and return the worst of them."""
+        worst = self.worst
+        if worst is None or (price > worst if self.order.side is Side.BUY else price < worst):
+            self.worst = worst = price
+        return worst
+
+    def postpone(self, bar: int) -> None:
+        """The bar began before the order was sent: it does not count."""
+        self.due += 1
+        self.since += 1
+        self.seen = bar
+        self.replace += 1
+        if self.cancel is not None:
+            self.cancel += 1
+
+    def split(self, order: Order, ratio: Fraction, at: int) -> list[Event]:
+        """The shares of after a split, of which `order` is what the order becomes; what is on its way follows."""
+        change = self.replacement
+        if change is not None:
+            change = split_order(replace(change, filled=self.filled, reduced=self.reduced), ratio)
+        told: list[Event] = []
+        if change is None and self.replacement is not None:
+            told.append(ReplaceRejected(order.client_order_id, "a split left no whole share of it", at))
+        self.order, self.replacement = order, change
+        self.filled, self.reduced = order.filled, order.reduced
+        if self.worst is not None:
+            rounding = Rounding.CEILING if order.side is Side.BUY else Rounding.FLOOR
+            self.worst = max(divide(self.worst * ratio.denominator, ratio.numerator, rounding), 1)
+        return told
+
+    def is_twin(self, other: Resting) -> bool:
+        """Whether the two are the protective stop and the target of one bracket."""
+        one, two = self.order, other.order
+        return one.leg is not None and one.parent_id == two.parent_id and one.leg is not two.leg
+
+
+@dataclass(slots=True)
+class Book:
+    """What rests in one symbol, oldest first: the bars that have opened, and the shares of the last that are left."""
+
+    orders: list[Resting] = field(default_factory=list)
+    opened: int = 0
+    measured: int = -1
+    room: int | None = None
