@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 NAMES: Final = (
     "audit.jsonl",
+    "corporate_actions.csv",
     "decisions.parquet",
     "equity_curve.csv",
     "fills.csv",
@@ -89,6 +90,31 @@ def fills_csv(record: Recorder) -> bytes:
             decimal_text(fill.fee),
         )
         for fill in record.fills
+    )
+    return _csv(header, rows)
+
+
+def corporate_actions_csv(record: Recorder) -> bytes:
+    """What went ex of shares that were held, each before every fill of its instant.
+
+    With the fills, replayed on the capital, they give the final books. `split` and `dividend` (dollars a share of after
+    the split) are exact: a whole number, or one over another.
+    """
+    header = ("action_id", "at", "symbol", "split", "dividend", "price_before", "held", "holds", "cash", "realised")
+    rows = (
+        (
+            action.action_id,
+            format_instant(action.at),
+            action.symbol,
+            action.split,
+            action.dividend / MICROS,
+            decimal_text(action.price_before),
+            action.held,
+            action.holds,
+            decimal_text(action.cash),
+            decimal_text(action.realised),
+        )
+        for action in record.actions
     )
     return _csv(header, rows)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.audit import AuditTrail
 from mqk.engine import (
+    Adjusted,
     BarRejected,
     Cancelled,
     CancelRejected,
@@ -41,6 +42,7 @@ class Recorder:
 
     __slots__ = (
         "_again",
+        "actions",
         "audit",
         "bars_rejected",
         "curve",
@@ -62,6 +64,8 @@ class Recorder:
         self._again: dict[str, tuple[Refused, int]] = {}
         self.submitted: list[Submit] = []
         self.fills: list[Fill] = []
+        # What went ex of shares that were held.
+        self.actions: list[Adjusted] = []
         self.denied = 0
         self.denied_by_rule: Counter[str] = Counter()
         # The first refusal that each rule asked for: the one to look at.
@@ -89,6 +93,8 @@ class Recorder:
             case Submit(order=order):
                 self._tell_again(order.symbol, effect.at)
                 self.submitted.append(effect)
+            case Adjusted():
+                self.actions.append(effect)
             case BarRejected():
                 self.bars_rejected += 1
             case LatchSet(latch=latch) if latch.outcome in HALTING:

@@ -16,6 +16,7 @@ from mqk.backtest.artifacts import (
     MANIFEST,
     REPORT,
     artifacts_sha256,
+    corporate_actions_csv,
     equity_csv,
     fills_csv,
     json_bytes,
@@ -126,6 +127,7 @@ def run_files(
     record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
     files = {
         "audit.jsonl": record.audit.to_bytes(),
+        "corporate_actions.csv": corporate_actions_csv(record),
         "decisions.parquet": state.recording.table.to_bytes() if state.recording is not None else b"",
         "equity_curve.csv": equity_csv(record),
         "fills.csv": fills_csv(record),

@@ -6,14 +6,16 @@ What lives here: figures over the whole run. What does not: the files (artifacts
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import mqk
 from mqk.backtest.artifacts import KIND, PROVENANCE
 from mqk.backtest.code import code_sha256
+from mqk.backtest.figures import Figures, measure
 from mqk.backtest.host import host_fingerprint
-from mqk.portfolio.metrics import measure
+from mqk.market import calendar_of
 from mqk.quantity import format_instant, format_money
 
 if TYPE_CHECKING:
@@ -53,18 +55,30 @@ class BacktestSummary:
     final_equity_micros: int
     realised_micros: int
     fees_micros: int
+    dividends_micros: int
     gross_profit_micros: int
     gross_loss_micros: int
-    max_drawdown: float
-    total_return: float | None
-    cagr: float | None
-    volatility: float | None
-    sharpe: float | None
+    figures: Figures
     posture: str
     held: tuple[Latch, ...]
     open_positions: Mapping[str, int]
     artifacts_sha256: str
     sample: Refused | None
+
+    @property
+    def max_drawdown(self) -> float:
+        """The deepest fall of equity below its peak so far."""
+        return float(self.figures.max_drawdown)
+
+    @property
+    def total_return(self) -> float | None:
+        """Final equity over capital, less one."""
+        return _ratio(self.figures.total_return)
+
+    @property
+    def sharpe(self) -> float | None:
+        """Mean over deviation of session returns, annualised."""
+        return _ratio(self.figures.sharpe)
 
     @property
     def final_equity(self) -> str:
@@ -101,11 +115,8 @@ class BacktestSummary:
             "fees": format_money(self.fees_micros),
             "gross_profit": format_money(self.gross_profit_micros),
             "gross_loss": format_money(self.gross_loss_micros),
-            "max_drawdown": self.max_drawdown,
-            "total_return": self.total_return,
-            "cagr": self.cagr,
-            "volatility": self.volatility,
-            "sharpe": self.sharpe,
+            "dividends": format_money(self.dividends_micros),
+            **self._figures(),
             "posture": self.posture,
             "held": [
                 {"rule": latch.rule, "outcome": latch.outcome, "since": format_instant(latch.since)}
@@ -113,6 +124,21 @@ class BacktestSummary:
             ],
             "open_positions": dict(sorted(self.open_positions.items())),
         }
+
+    def _figures(self) -> dict[str, Any]:
+        """The figures by the names that promotions know; trades are counted by orders there, by fills here."""
+        counted = {"trades", "fills"}
+        values = {field.name: getattr(self.figures, field.name) for field in fields(self.figures)}
+        return {
+            name: _ratio(value) if isinstance(value, Fraction) else value
+            for name, value in values.items()
+            if name not in counted
+        }
+
+
+def _ratio(value: Fraction | None) -> float | None:
+    """A ratio of nine decimals as JSON has it: the float next to it, which prints as it."""
+    return None if value is None else float(value)
 
 
 def manifest(
@@ -164,7 +190,8 @@ def manifest(
 def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, artifacts: str = "") -> BacktestSummary:
     """The figures of a finished run."""
     capital = state.ledger.initial_cash
-    measured = measure(capital, [(at, equity) for at, equity, _ in record.curve])
+    curve = [(at, equity) for at, equity, _ in record.curve]
+    figures = measure(capital, curve, state.ledger.entries, calendar_of(state.guards.bundle.calendar))
     worst = max(sorted(record.refused_by_rule), key=record.denied_by_rule.__getitem__, default=None)
     return BacktestSummary(
         engine=state.engine,
@@ -184,13 +211,10 @@ def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, art
         final_equity_micros=state.account.equity,
         realised_micros=state.ledger.realised,
         fees_micros=state.ledger.fees,
+        dividends_micros=state.ledger.dividends,
         gross_profit_micros=record.profits,
         gross_loss_micros=record.losses,
-        max_drawdown=measured.max_drawdown,
-        total_return=measured.total_return,
-        cagr=measured.cagr,
-        volatility=measured.volatility,
-        sharpe=measured.sharpe,
+        figures=figures,
         posture=state.run.posture,
         held=state.latches.held(),
         open_positions={symbol: state.ledger.qty(symbol) for symbol in sorted(state.ledger.positions)},

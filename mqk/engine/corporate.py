@@ -61,6 +61,7 @@ def take(state: EngineState, action: CorporateAction, effects: list[Effect]) -> 
         state.trades.count(state)
         effects.append(
             Adjusted(
+                name,
                 action.symbol,
                 action.split,
                 action.dividend,

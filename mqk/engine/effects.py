@@ -242,12 +242,14 @@ class Shadowed:
 class Adjusted:
     """Shares that were held went ex: every one became `split` shares, each of which was paid `dividend` micros.
 
-    `held` and `holds` are the signed shares before and after; `price_before` is the last price before it in micros, at
-    which a fraction of a share was paid; `cash` is all that came of it, and `realised` the part of the fraction's sale.
+    `action_id` is what the ledger's entries of it begin with; `held` and `holds` are the signed shares before and
+    after; `price_before` is the last price before it in micros, at which a fraction of a share was paid; `cash` is all
+    that came of it, and `realised` what the sale of the fraction realised.
     """
 
     kind: ClassVar[str] = "adjusted"
 
+    action_id: str
     symbol: str
     split: Fraction
     dividend: Fraction
@@ -261,6 +263,7 @@ class Adjusted:
     def to_json(self) -> dict[str, Any]:
         """The effect as an audit trail keeps it."""
         return {
+            "action_id": self.action_id,
             "symbol": self.symbol,
             "split": str(self.split),
             "dividend_micros": str(self.dividend),

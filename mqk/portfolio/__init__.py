@@ -1,4 +1,4 @@
-"""The account: a FIFO ledger of fills and cash, its value at the last prices, and what its equity curve amounts to.
+"""The account: a FIFO ledger of fills, cash, dividends and splits, and its value at the last prices.
 
 No orders, no prices of its own and no policy; everything other packages need is exported here.
 """
@@ -7,7 +7,6 @@ from mqk.portfolio.day_trades import DayTrades
 from mqk.portfolio.entries import CashMovement, Dividend, Entry, Fill, Split
 from mqk.portfolio.errors import LedgerError, LedgerErrorCode, MissingMark
 from mqk.portfolio.ledger import Ledger, LedgerSnapshot
-from mqk.portfolio.metrics import Metrics, max_drawdown, measure
 from mqk.portfolio.position import Position
 
 __all__ = [
@@ -20,10 +19,7 @@ __all__ = [
     "LedgerError",
     "LedgerErrorCode",
     "LedgerSnapshot",
-    "Metrics",
     "MissingMark",
     "Position",
     "Split",
-    "max_drawdown",
-    "measure",
 ]

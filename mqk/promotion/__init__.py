@@ -3,11 +3,11 @@
 Thresholds are the policy's; a figure that cannot be had is missing, and what is missing is never enough.
 """
 
+from mqk.backtest.figures import Figures, measure
+from mqk.backtest.trades import Closing, closings
 from mqk.promotion.candidate import Promotion, promote
 from mqk.promotion.errors import PromotionError
 from mqk.promotion.evidence import Evidence, read_evidence
-from mqk.promotion.figures import Figures, measure
-from mqk.promotion.trades import Closing, closings
 
 __all__ = [
     "Closing",

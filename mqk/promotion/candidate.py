@@ -6,14 +6,14 @@ What lives here: from evidence to a decision. What does not: reading files (evid
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.code import code_sha256
+from mqk.backtest.figures import Figures, measure
 from mqk.engine import decision_json
 from mqk.guards import outside
 from mqk.market import calendar_of
 from mqk.promotion.errors import PromotionError
-from mqk.promotion.figures import Figures, measure
 from mqk.quantity import format_ratio
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from mqk.guards import Decision, GuardSet
     from mqk.promotion.evidence import Evidence
+
+# The figures that policies can ask about.
+_FACTS: Final = tuple(field.name for field in fields(outside.Candidate) if field.name in Figures.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,14 @@ def promote(
         raise PromotionError([f"`{bundle.engine}` has no gates, and without one nothing is promoted"], help_)
     if evidence.engine != bundle.engine:
         raise PromotionError([f"the run is of `{evidence.engine}`, not of `{bundle.engine}`"])
-    figures = measure(evidence.capital, evidence.curve, evidence.fills, calendar_of(evidence.calendar))
+    figures = measure(evidence.capital, evidence.curve, evidence.entries, calendar_of(evidence.calendar))
     code = code_sha256(bundle)
     told = {name: _under_stress(name, sha256, evidence, stressed, code) for name, sha256 in stresses.items()}
     view = outside.Candidate()
-    for field in fields(figures):
-        value = getattr(figures, field.name)
+    for name in _FACTS:
+        value = getattr(figures, name)
         if value is not None:
-            setattr(view, field.name, value)
+            setattr(view, name, value)
     view.halted = evidence.halted
     view.stress_passed = not any(told.values())
     view.bundle_matches = evidence.bundle_sha256 == bundle.sha256 and not evidence.overlays

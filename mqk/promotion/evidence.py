@@ -10,8 +10,11 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from heapq import merge
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
@@ -19,12 +22,14 @@ import rfc8785
 from mqk.backtest.artifacts import KIND, NAMES
 from mqk.backtest.audit import verify_audit
 from mqk.backtest.recorder import HALTING
-from mqk.portfolio import Fill, LedgerError
+from mqk.portfolio import Dividend, Fill, Ledger, LedgerError, Split
 from mqk.promotion.errors import PromotionError
 from mqk.quantity import MICROS, QuantityError, parse_instant, parse_money
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mqk.portfolio import Entry
 
 _AMOUNT: Final = re.compile(r"(-?)(\d+)\.(\d{6})")
 _HELP: Final = "run the backtest again, and leave its files as they are"
@@ -47,7 +52,13 @@ class Evidence:
     capital: int
     curve: tuple[tuple[int, int], ...]
     fills: tuple[Fill, ...]
+    actions: tuple[Dividend | Split, ...]
     halted: bool
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Fills and corporate actions in the order of booking: what goes ex comes before the fills of its instant."""
+        return list(merge(self.actions, self.fills, key=attrgetter("at")))
 
 
 def read_evidence(folder: Path) -> Evidence:
@@ -59,10 +70,13 @@ def read_evidence(folder: Path) -> Evidence:
     try:
         metrics = json.loads(files["metrics.json"])
         audit = [json.loads(line) for line in files["audit.jsonl"].splitlines()]
-        curve = tuple((parse_instant(row["at"]), _micros(row["equity"])) for row in _rows(files["equity_curve.csv"]))
+        points = _rows(files["equity_curve.csv"])
+        curve = tuple((parse_instant(row["at"]), _micros(row["equity"])) for row in points)
         fills = tuple(_fill(row) for row in _rows(files["fills.csv"]))
-        evidence = _evidence(manifest, audit, curve, fills)
-        reasons = _at_odds(folder, evidence, manifest, metrics, audit)
+        actions = tuple(entry for row in _rows(files["corporate_actions.csv"]) for entry in _actions(row))
+        evidence = _evidence(manifest, audit, curve, fills, actions)
+        cash = _micros(points[-1]["cash"]) if points else evidence.capital
+        reasons = _at_odds(folder, evidence, manifest, metrics, audit, cash)
     except (KeyError, TypeError, ValueError, LedgerError) as fault:
         raise PromotionError([f"`{folder}` is not as a backtest writes it: {fault}"], _HELP) from fault
     if reasons:
@@ -111,6 +125,7 @@ def _evidence(
     audit: Sequence[Mapping[str, Any]],
     curve: tuple[tuple[int, int], ...],
     fills: tuple[Fill, ...],
+    actions: tuple[Dividend | Split, ...],
 ) -> Evidence:
     bundle = manifest["bundle"]
     stops = [line for line in audit if line["kind"] == "latch_set" and line["data"]["outcome"] in HALTING]
@@ -126,6 +141,7 @@ def _evidence(
         capital=parse_money(manifest["capital"]).micros,
         curve=curve,
         fills=fills,
+        actions=actions,
         halted=bool(stops) or _posture(audit) != "NORMAL",
     )
 
@@ -136,6 +152,7 @@ def _at_odds(
     manifest: Mapping[str, Any],
     metrics: Mapping[str, Any],
     audit: Sequence[Mapping[str, Any]],
+    cash: int,
 ) -> list[str]:
     """Where the files contradict each other: hashes can be written anew, a story told five times less easily."""
     begun = audit[0]["data"]
@@ -148,6 +165,7 @@ def _at_odds(
         "the fills": ([fill.fill_id for fill in evidence.fills], booked),
         "the number of fills": (len(evidence.fills), metrics["fills"]),
         "the final equity": (final, metrics["final_equity_micros"]),
+        "the cash at the end": (cash, Ledger.replay(evidence.capital, evidence.entries).cash),
         "the posture at the end": (_posture(audit), metrics["posture"]),
     }
     at_odds = [name for name, values in told.items() if any(value != values[0] for value in values)]
@@ -181,6 +199,15 @@ def _fill(row: Mapping[str, str]) -> Fill:
         _micros(row["fee"]),
         parse_instant(row["at"]),
     )
+
+
+def _actions(row: Mapping[str, str]) -> Iterator[Dividend | Split]:
+    """The ledger's entries of what went ex: the split first, and the dividend on the shares of after it."""
+    at, split, dividend = parse_instant(row["at"]), Fraction(row["split"]), Fraction(row["dividend"]) * MICROS
+    if split != 1:
+        yield Split(f"{row['action_id']}:split", row["symbol"], split, _micros(row["price_before"]), at)
+    if dividend:
+        yield Dividend(f"{row['action_id']}:dividend", row["symbol"], dividend, at)
 
 
 def _micros(text: str) -> int:

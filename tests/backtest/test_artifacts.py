@@ -21,6 +21,7 @@ from tests.engine.worlds import guards, host
 
 NAMES = [
     "audit.jsonl",
+    "corporate_actions.csv",
     "decisions.parquet",
     "equity_curve.csv",
     "fills.csv",

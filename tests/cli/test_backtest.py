@@ -19,6 +19,7 @@ PROMISED = {"bars", "orders", "fills", "denied", "halts", "final_equity", "max_d
 ARTIFACTS = {
     "audit.jsonl",
     "decisions.parquet",
+    "corporate_actions.csv",
     "equity_curve.csv",
     "fills.csv",
     "manifest.json",

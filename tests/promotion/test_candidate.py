@@ -56,6 +56,7 @@ def good(set_: GuardSet, *, overlays: tuple[str, ...] = ()) -> Evidence:
         capital=100_000 * USD,
         curve=tuple(curve),
         fills=tuple(trades(60, curve[0][0])),
+        actions=(),
         halted=False,
     )
 

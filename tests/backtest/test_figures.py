@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqk.backtest.exact import SCALE, down, growth, root_down, root_up, up
+from mqk.backtest.figures import Figures, measure
+from mqk.backtest.trades import Closing, closings
 from mqk.market import calendar_of
 from mqk.portfolio import Fill
-from mqk.promotion import Closing, Figures, closings, measure
-from mqk.promotion.exact import SCALE, down, growth, root_down, root_up, up
 
 USD: Final = 1_000_000
 DAY: Final = 86_400 * USD
