@@ -45,11 +45,15 @@ class Layout:
     """The places of all that some rules read, given out as they are asked for.
 
     `words` are the ids of symbols, members of enumerations and texts; a layout may share them with others. `bounds` are
-    intervals that facts and windows keep to: whoever fills the buffer vouches for them, and the code is narrower.
+    intervals that facts and windows keep to: whoever fills the buffer vouches for them, and the code is narrower. In
+    the same way `fixed` are facts that always have one value (None: that are always missing), and `certain` those that
+    are always there, like fields and collections by their names (`positions.qty`): nobody looks whether they are.
     """
 
     words: dict[str, int] = field(default_factory=dict)
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    fixed: Mapping[str, int | str | None] = field(default_factory=dict)
+    certain: frozenset[str] = frozenset()
     size: int = 0
     facts: dict[str, tuple[int, FactRef]] = field(default_factory=dict)
     windows: dict[str, int] = field(default_factory=dict)
@@ -84,7 +88,7 @@ class Layout:
         return self.words.setdefault(text, len(self.words))
 
     def interval(self, name: str) -> tuple[int, int]:
-        """The least and the largest that a fact or a window can be."""
+        """The least and the largest that a fact, a window or a field of a collection (`positions.qty`) can be."""
         return self.bounds.get(name, (-_MOST - 1, _MOST))
 
     def buffer(self) -> Array[c_int64]:

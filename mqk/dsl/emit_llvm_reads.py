@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mqk.dsl import syntax
 from mqk.dsl import types as t
-from mqk.dsl.emit_llvm_layout import USABLE
+from mqk.dsl.emit_llvm_layout import MISSING, USABLE
 from mqk.dsl.emit_llvm_numbers import MOST_NARROW, NARROW, ONE, Exact, Numbers, Whole
 from mqk.dsl.environment import ElementRef, FactRef
 
@@ -88,7 +88,7 @@ class Reads:
     def _measured(self, ref: FactRef | ElementRef) -> Said[Exact]:
         place = self._place(ref)
         held = self._read(ref)
-        top = Whole(*self.layout.interval(ref.name if isinstance(ref, FactRef) else ""), held.value)
+        top = Whole(*self.layout.interval(self._name(ref)), held.value)
         if ref.type.kind is not t.Kind.RATIO:
             return Said(Exact(top, ONE), held.error)
         below = self._load(self.builder.add(self.builder.mul(place, self.constant(2)), self.constant(2)))
@@ -98,18 +98,36 @@ class Reads:
         )
 
     def _read(self, ref: FactRef | ElementRef) -> Said[Any]:
-        return self._at(self._place(ref), ("read", ref.name) if isinstance(ref, FactRef) else None)
+        if ref.name in self.layout.fixed:
+            value = self.layout.fixed[ref.name]
+            number = self.layout.word(value) if isinstance(value, str) else int(value or 0)
+            return Said(self.constant(number), self.truth(value=True) if value is None else None)
+        return self._at(self._place(ref), ("read", ref.name) if isinstance(ref, FactRef) else None, self._name(ref))
 
-    def _at(self, place: Any, key: tuple[str, object] | None) -> Said[Any]:
+    def _name(self, ref: FactRef | ElementRef) -> str:
+        """The fact by the name that a layout has for it: a field by that of its collection."""
+        return ref.name if isinstance(ref, FactRef) else f"{self._bound[ref.variable][0].ref.name}.{ref.field}"
+
+    def _at(self, place: Any, key: tuple[str, object] | None, name: str) -> Said[Any]:
         for scope in reversed(self._scopes):
             if key in scope:
                 return scope[key]  # type: ignore[no-any-return] # what this very method put there
         place = self.constant(place) if isinstance(place, int) else place
         value = self._load(self.builder.mul(place, self.constant(2)))
-        said = Said(value, self.builder.icmp_signed("!=", self._flag(place), self.constant(USABLE)))
+        said = Said(value, None if name in self.layout.certain else self._differs(self._flag(place), USABLE))
         if key is not None:
             self._scopes[-1][key] = said
         return said
+
+    def present(self, ref: FactRef | ElementRef) -> Any:
+        """Whether a fact was given, usable or not."""
+        name = self._name(ref)
+        if name in self.layout.fixed or name in self.layout.certain:
+            return self.truth(value=self.layout.fixed.get(name, 0) is not None)
+        return self._differs(self._flag(self._place(ref)), MISSING)
+
+    def _differs(self, flag: Any, value: int) -> Any:
+        return self.builder.icmp_signed("!=", flag, self.constant(value))
 
     def _place(self, ref: FactRef | ElementRef) -> Any:
         """The place of a fact, or of a field of the element that is spoken of."""

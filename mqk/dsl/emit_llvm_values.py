@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from mqk.dsl import syntax
 from mqk.dsl import types as t
-from mqk.dsl.emit_llvm_layout import MISSING, USABLE
+from mqk.dsl.emit_llvm_layout import USABLE
 from mqk.dsl.emit_llvm_numbers import MOST_WIDE, NARROW, ONE, WIDE, ZERO, Exact, Whole, known
 from mqk.dsl.emit_llvm_reads import Reads, Said
 from mqk.dsl.environment import ConstantRef, DerivedRef, ElementRef, FactRef
@@ -49,7 +49,7 @@ class Values(Reads):
                 return Said(self.builder.not_(said.value), said.error)
             case syntax.Present(fact=fact):
                 assert isinstance(fact.ref, FactRef | ElementRef)
-                return Said(self.builder.icmp_signed("!=", self._flag(self._place(fact.ref)), self.constant(MISSING)))
+                return Said(self.present(fact.ref))
             case syntax.Compare():
                 return self._compare(expr)
             case syntax.Member(item=item, container=container, negated=negated):
@@ -164,7 +164,7 @@ class Values(Reads):
             case syntax.Quantified():
                 return self._tallied(expr)
             case syntax.Window(slot=str(slot)):
-                held = self._at(self.layout.window(slot), ("window", slot))
+                held = self._at(self.layout.window(slot), ("window", slot), slot)
                 return Said(Exact(Whole(*self.layout.interval(slot), held.value), ONE), held.error)
             case syntax.Negate(operand=operand):
                 said = self.number(operand)
@@ -263,7 +263,9 @@ class Values(Reads):
         """A loop over the elements of a collection: `settle` is told whether one is meant, and gives its error."""
         assert expr.ref is not None
         rows = self.layout.rows(expr.ref)
-        unknown = self.builder.icmp_signed("!=", self._flag(rows.count), self.constant(USABLE))
+        unknown = self.truth(value=False)
+        if expr.ref.name not in self.layout.certain:
+            unknown = self._differs(self._flag(rows.count), USABLE)
         count = self.builder.select(unknown, self.constant(0), self._load(2 * rows.count))
         error, number = self._variable(unknown), self._variable(self.constant(0))
         head, body, done = (self.builder.append_basic_block(name) for name in ("elements", "element", "after"))

@@ -3,16 +3,30 @@
 What a strategy wants is a target position; whether it gets it is decided elsewhere, and never here.
 """
 
-from mqk.strategies.contract import BarWindow, Context, Holding, HostWindow, Strategy, Target, Targets
+from mqk.strategies.contract import (
+    HOLD,
+    ArrayStrategy,
+    BarWindow,
+    Context,
+    Holding,
+    HostWindow,
+    Strategy,
+    SymbolBars,
+    Target,
+    Targets,
+)
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.exp_meanrev import ExpMeanrev
 from mqk.strategies.host import StrategyHost, failure
 from mqk.strategies.params import Param, ParamKind, ParamValue, read_params
 from mqk.strategies.registry import GROUP, Registry
+from mqk.strategies.sma_cross import SmaCross
 from mqk.strategies.swing_trend import SwingTrend
 
 __all__ = [
     "GROUP",
+    "HOLD",
+    "ArrayStrategy",
     "BarWindow",
     "Context",
     "ExpMeanrev",
@@ -22,10 +36,12 @@ __all__ = [
     "ParamKind",
     "ParamValue",
     "Registry",
+    "SmaCross",
     "Strategy",
     "StrategyError",
     "StrategyHost",
     "SwingTrend",
+    "SymbolBars",
     "Target",
     "Targets",
     "failure",

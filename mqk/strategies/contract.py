@@ -5,10 +5,11 @@ What lives here: the plug-in contract. What does not: who calls it (host.py), wh
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, Protocol, overload, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, overload, runtime_checkable
 
 from mqk.market import Bar, split_bar
 from mqk.orders import OrderType, TimeInForce
@@ -214,6 +215,37 @@ class Target:
 
 
 Targets = Mapping[str, int | Target]
+
+
+HOLD: Final = -(2**63)
+"""What an array of targets holds where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolBars:
+    """All bars of one symbol as columns of whole numbers, oldest first: instants and prices in micros, shares."""
+
+    symbol: str
+    ends: array[int]
+    opens: array[int]
+    highs: array[int]
+    lows: array[int]
+    closes: array[int]
+    volumes: array[int]
+
+
+@runtime_checkable
+class ArrayStrategy(Protocol):
+    """A strategy that can also answer for all bars of a symbol at once, and so be played by the compiled kernel.
+
+    `targets` says for each bar what `on_bar` would want once it has completed, in signed shares, or `HOLD`. It sees all
+    bars and may use, for each, no later one: `mqk backtest --prove-no-lookahead` asks `on_bar`, and both must say the
+    same. What depends on equity, on positions or on other symbols cannot be said in this way.
+    """
+
+    def targets(self, bars: SymbolBars) -> Sequence[int]:
+        """The targets, one for each bar."""
+        ...
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mqk.strategies.contract import Context, HostWindow, Strategy, Targets
+from mqk.strategies.contract import ArrayStrategy, Context, HostWindow, Strategy, Targets
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.registry import Registry
 
@@ -67,6 +67,12 @@ class StrategyHost:
     def targets(self, context: Context) -> Targets | None:
         """What the ordering strategy wants; None when there is none, or it has nothing to say."""
         return None if self.strategy is None else _ask(self.strategy, context)
+
+    @property
+    def in_arrays(self) -> ArrayStrategy | None:
+        """The ordering strategy, where it can answer for all bars at once and nothing else is to be asked."""
+        strategy: object = self._strategy
+        return strategy if isinstance(strategy, ArrayStrategy) and not self.shadows else None
 
     def windows(self) -> tuple[HostWindow, tuple[HostWindow, ...]]:
         """Fresh windows for one symbol: the ordering strategy's, and one for each shadow."""

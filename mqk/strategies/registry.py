@@ -14,6 +14,7 @@ from mqk.strategies.contract import Strategy
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.exp_meanrev import ExpMeanrev
 from mqk.strategies.params import read_params
+from mqk.strategies.sma_cross import SmaCross
 from mqk.strategies.swing_trend import SwingTrend
 
 GROUP: Final = "mqk.strategies"
@@ -34,6 +35,7 @@ class Registry:
         registry = cls()
         registry.register("swing_trend_v1", SwingTrend)
         registry.register("exp_meanrev_v1", ExpMeanrev)
+        registry.register("sma_cross_v1", SmaCross)
         for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
             registry.register(point.name, point.load())
         return registry

@@ -143,7 +143,7 @@ def test_installed_packages_bring_strategies(monkeypatch: pytest.MonkeyPatch) ->
     points = EntryPoints([EntryPoint("quiet", f"{__name__}:Quiet", "mqk.strategies")])
     monkeypatch.setattr("mqk.strategies.registry.entry_points", lambda group: points.select(group=group))
     monkeypatch.setattr(EntryPoint, "load", lambda _: Quiet)
-    assert Registry.installed().names() == ("swing_trend_v1", "exp_meanrev_v1", "quiet")
+    assert Registry.installed().names() == ("swing_trend_v1", "exp_meanrev_v1", "sma_cross_v1", "quiet")
 
 
 def test_one_strategy_orders_and_others_only_watch_str01() -> None:

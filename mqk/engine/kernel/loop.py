@@ -1,0 +1,195 @@
+"""The loop of the kernel: at each instant the fills at the open, then the bars, then the account, then the targets.
+
+What lives here: the order of things, as mqk/backtest/runner.py and mqk/engine/step.py have it, in functions that are
+compiled by mqk.dsl.lower. What does not: how each of them is done.
+"""
+
+from __future__ import annotations
+
+from mqk.engine.kernel import places as p
+from mqk.engine.kernel.account import enter, judge_account, mark, show_time, tell_time, value
+from mqk.engine.kernel.filling import fill, fill_price, take_off
+from mqk.engine.kernel.places import Ints
+from mqk.engine.kernel.placing import aim, leave
+from mqk.engine.kernel.provided import guard, show, show_given
+
+
+def fill_open(
+    m: Ints,
+    f: Ints,
+    a: Ints,
+    symbols: Ints,
+    opens: Ints,
+    highs: Ints,
+    lows: Ints,
+    closes: Ints,
+    starts: Ints,
+    first: int,
+    stop: int,
+    session: int,
+) -> int:
+    """What rests at the market when these bars open; all fills are made before any is told."""
+    filled = 0
+    for bar in range(first, stop):
+        symbol = symbols[bar]
+        at = max(starts[bar], m[p.NOW])
+        low = min(opens[bar], closes[bar])
+        high = max(opens[bar], closes[bar])
+        tradable = lows[bar] > 0 and lows[bar] <= low and high <= highs[bar]
+        number = 0
+        begun = 0
+        while tradable and number < m[p.ACTIVE]:
+            row = m[m[p.AT_ACTIVE] + number]
+            number += 1
+            if m[row + p.ROW_SYMBOL] == symbol:
+                if begun == 0 and session != m[p.SESSION]:
+                    tell_time(m, f, at)
+                    enter(m, f, session)
+                    judge_account(m, f, a)
+                begun = 1
+                if m[row + p.ROW_WAIT] > 0:
+                    m[row + p.ROW_WAIT] -= 1
+                else:
+                    number -= 1
+                    take_off(m, number)
+                    m[row + p.ROW_FILLED_AT] = at
+                    m[row + p.ROW_PRICE] = fill_price(
+                        m, m[row + p.ROW_SIDE], opens[bar], highs[bar], lows[bar], closes[bar]
+                    )
+                    m[m[p.AT_FILLS] + filled * 2] = row
+                    m[m[p.AT_FILLS] + filled * 2 + 1] = opens[bar]
+                    filled += 1
+    for number in range(filled):
+        if m[p.STOPPED] == 0:
+            row = m[m[p.AT_FILLS] + number * 2]
+            fill(m, f, a, row, m[row + p.ROW_PRICE], m[m[p.AT_FILLS] + number * 2 + 1])
+    return 0
+
+
+def take_in(
+    m: Ints,
+    f: Ints,
+    a: Ints,
+    line: int,
+    session: int,
+    end: int,
+    missing: int,
+    open_: int,
+    high: int,
+    low: int,
+    close: int,
+    volume: int,
+) -> int:
+    """A bar: judged, its session begun, its price taken in."""
+    seen = m[line + p.SEEN]
+    show(f, "bar.symbol", m[line + p.WORD])
+    show(f, "bar.open", open_)
+    show(f, "bar.high", high)
+    show(f, "bar.low", low)
+    show(f, "bar.close", close)
+    show(f, "bar.volume", volume)
+    show(f, "bar.complete", 1)
+    show(f, "bar.end", end)
+    show(f, "bar.missing", missing)
+    show_given(f, "bar.previous_end", seen > 0, m[line + p.PREVIOUS_END])
+    show_given(f, "bar.previous_close", seen > 0, m[line + p.PREVIOUS_CLOSE])
+    show_time(m, f)
+    if guard("bar", f, a) != 0:
+        m[p.STOPPED] = p.BAR_BROKEN
+        return 0
+    if session != m[p.SESSION]:
+        enter(m, f, session)
+    if session != m[line + p.BAR_SESSION]:
+        m[line + p.SESSION_CLOSE_BEFORE] = m[line + p.PREVIOUS_CLOSE] if seen > 0 else 0
+        m[line + p.SESSION_LOW] = low
+        m[line + p.BAR_SESSION] = session
+    else:
+        m[line + p.SESSION_LOW] = min(m[line + p.SESSION_LOW], low)
+    m[line + p.PREVIOUS_END] = end
+    m[line + p.PREVIOUS_CLOSE] = close
+    m[line + p.VOLUME] = volume
+    m[line + p.RANGE] = high - low
+    m[line + p.SEEN] = seen + 1
+    mark(m, line, close)
+    return 0
+
+
+def play(
+    m: Ints,
+    f: Ints,
+    a: Ints,
+    ends: Ints,
+    firsts: Ints,
+    sessions: Ints,
+    flags: Ints,
+    symbols: Ints,
+    opens: Ints,
+    highs: Ints,
+    lows: Ints,
+    closes: Ints,
+    volumes: Ints,
+    missing: Ints,
+    starts: Ints,
+    targets: Ints,
+    equities: Ints,
+    cashes: Ints,
+    first: int,
+    last: int,
+) -> int:
+    """Play instants from `first` on; returns the one at which it stopped, or `last`."""
+    instant = first
+    while instant < last:
+        begin = firsts[instant]
+        stop = firsts[instant + 1]
+        end = ends[instant]
+        session = sessions[instant]
+        if flags[instant] != 0:
+            m[p.STOPPED] = p.UNUSUAL
+            break
+        if m[p.ROWS] + 2 * (stop - begin) > m[p.ROWS_MOST]:
+            m[p.STOPPED] = p.NO_ROOM
+            break
+        if m[p.ACTIVE] != 0:
+            fill_open(m, f, a, symbols, opens, highs, lows, closes, starts, begin, stop, session)
+            if m[p.STOPPED] != 0:
+                break
+        tell_time(m, f, end)
+        for bar in range(begin, stop):
+            line = m[p.AT_LINES] + symbols[bar] * p.LINE
+            if m[p.STOPPED] == 0:
+                take_in(
+                    m,
+                    f,
+                    a,
+                    line,
+                    session,
+                    end,
+                    missing[bar],
+                    opens[bar],
+                    highs[bar],
+                    lows[bar],
+                    closes[bar],
+                    volumes[bar],
+                )
+        if m[p.STOPPED] != 0:
+            break
+        m[p.TICKS] += 1
+        value(m)
+        judge_account(m, f, a)
+        if m[p.STOPPED] != 0:
+            break
+        rows = m[p.ROWS]
+        for bar in range(begin, stop):
+            if targets[bar] != p.HOLD and m[p.STOPPED] == 0:
+                aim(m, f, a, symbols[bar], targets[bar], bar)
+        while rows < m[p.ROWS] and m[p.STOPPED] == 0:
+            row = m[p.AT_ROWS] + rows * p.ROW
+            if m[row + p.ROW_STATE] == p.AT_WORK:
+                leave(m, f, a, row)
+            rows += 1
+        if m[p.STOPPED] != 0:
+            break
+        equities[instant] = m[p.EQUITY]
+        cashes[instant] = m[p.CASH]
+        instant += 1
+    return instant

@@ -1,0 +1,110 @@
+"""The memory that one run of the kernel works on: made before the first bar, made larger when orders need more room.
+
+What lives here: tables and their sizes. What does not: what the places mean (places.py).
+"""
+
+from __future__ import annotations
+
+from ctypes import Array, c_int64
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from typing import TYPE_CHECKING, Final
+
+from mqk.engine.kernel import places as p
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mqk.engine.kernel.compiled import Kernel
+    from mqk.market import SessionPlan
+
+_BPS: Final = 10_000
+_FEW: Final = 2**20
+"""What the parts of a cost model keep to, so that prices times them stay within 64 bits."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """The block of numbers of one run, and what is needed to make it again with more room."""
+
+    block: Array[c_int64]
+    rows_most: int
+
+    @classmethod
+    def of(cls, kernel: Kernel, symbols: Sequence[str], plans: Sequence[SessionPlan], rows_most: int) -> Memory:
+        """The memory of a run that has not begun."""
+        windows = kernel.guards.windows
+        alike = 1 << (2 * rows_most).bit_length()
+        sizes = (
+            (p.AT_LINES, p.LINE * len(symbols)),
+            (p.AT_SESSIONS, p.PLAN * len(plans)),
+            (p.AT_WINDOWS, p.WINDOW * len(windows)),
+            (p.AT_LOGS, p.EVENT * len(p.STREAMS) * rows_most),
+            (p.AT_ROWS, p.ROW * rows_most),
+            (p.AT_ALIKE, p.ALIKE * alike),
+            (p.AT_ACTIVE, p.ACTIVE_MOST),
+            (p.AT_FILLS, 2 * p.ACTIVE_MOST),
+        )
+        block = (c_int64 * (p.SCALARS + sum(size for _, size in sizes)))()
+        at = p.SCALARS
+        for place, size in sizes:
+            block[place] = at
+            at += size
+        memory = cls(block, rows_most)
+        memory._begin(kernel, len(symbols), alike)
+        for number, symbol in enumerate(symbols):
+            line = block[p.AT_LINES] + number * p.LINE
+            block[line + p.WORD] = kernel.layout.word(symbol)
+            block[line + p.CLOSED_AT] = block[line + p.BAR_SESSION] = -1
+        for number, plan in enumerate(plans):
+            first = block[p.AT_SESSIONS] + number * p.PLAN
+            changes, after = plan.zones[1] if len(plan.zones) > 1 else (p.NEVER, 0)
+            days = [plan.opens, plan.closes, plan.day, plan.place, plan.business_day]
+            block[first : first + p.PLAN] = [*days, plan.zones[0][1], changes, after]
+        for number, spec in enumerate(windows):
+            first = block[p.AT_WINDOWS] + number * p.WINDOW
+            micros = -1 if spec.micros is None else spec.micros
+            shown = 2 * kernel.layout.windows[spec.slot]
+            of = [p.STREAMS.index(spec.stream), micros, spec.sessions or 0, spec.unit == "business_days", spec.total]
+            block[first : first + p.WINDOW] = [*map(int, of), 0, 0, shown]
+        return memory
+
+    def _begin(self, kernel: Kernel, symbols: int, alike: int) -> None:
+        """What the engine remembers before the first bar."""
+        block, bundle = self.block, kernel.guards.bundle
+        capital = bundle.capital.micros
+        execution = bundle.execution
+        base = (execution.spread.value + execution.slippage.value) * _BPS
+        cap, volatility = execution.cap.value * _BPS, execution.volatility.value
+        unit = lcm(base.denominator, cap.denominator)
+        values = {
+            p.SESSION: -1,
+            p.EQUITY: capital,
+            p.CASH: capital,
+            p.PEAK: capital,
+            p.DAY_START: capital,
+            p.NEXT: p.NEVER,
+            p.COMMISSION: execution.commission_per_order.micros,
+            p.BASE: int(base * unit),
+            p.CAP: int(cap * unit),
+            p.UNIT: unit,
+            p.VOLATILITY_TOP: _BPS * volatility.numerator,
+            p.VOLATILITY_BOTTOM: volatility.denominator,
+            p.LATENCY: execution.latency_bars.submit,
+            p.SYMBOLS: symbols,
+            p.ROWS_MOST: self.rows_most,
+            p.LOG_MOST: self.rows_most,
+            p.WINDOWS: len(kernel.guards.windows),
+            p.ALIKE_MASK: alike - 1,
+        }
+        for place, value in values.items():
+            block[place] = value
+
+
+def too_fine(spread: Fraction, slippage: Fraction, volatility: Fraction, cap: Fraction, commission: int) -> bool:
+    """Whether a cost model's numbers are larger than native code is made for."""
+    base, most = (spread + slippage) * _BPS, cap * _BPS
+    unit = lcm(base.denominator, most.denominator)
+    whole = (unit * _BPS, _BPS * volatility.numerator, volatility.denominator)
+    return max(*whole, int(base * unit), int(most * unit)) > _FEW or commission > p.MONEY_MOST

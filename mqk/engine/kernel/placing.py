@@ -1,0 +1,194 @@
+"""Orders in native code: from a target to orders, judged, kept, and judged again by the gate.
+
+What lives here: functions that are compiled by mqk.dsl.lower; they are the twins of those in mqk/engine/placing.py.
+What does not: fills (filling.py), and orders of other kinds than market orders.
+"""
+
+from __future__ import annotations
+
+from mqk.engine.kernel import places as p
+from mqk.engine.kernel.account import expose, judge_account, record, show_account, show_time, show_window
+from mqk.engine.kernel.places import Ints
+from mqk.engine.kernel.provided import broken, denies, errors, guard, reads, show, show_given, side_word
+
+
+def against(m: Ints, side: int, price: int, cost: int) -> int:
+    """A price with a cost against the trader."""
+    whole = 10_000 * m[p.UNIT]
+    if side > 0:
+        return -(-price * (whole + cost) // whole)
+    return max(price * (whole - cost) // whole, 1)
+
+
+def alike(m: Ints, symbol: int, side: int, qty: int) -> int:
+    """The place at which orders of a symbol, side and quantity are remembered."""
+    key = symbol * 2 + (side > 0)
+    at = (key * 1_000_003 + qty * 8_191) & m[p.ALIKE_MASK]
+    found = m[p.AT_ALIKE] + at * p.ALIKE
+    while m[found + 3] != 0 and (m[found] != key or m[found + 1] != qty):
+        at = (at + 1) & m[p.ALIKE_MASK]
+        found = m[p.AT_ALIKE] + at * p.ALIKE
+    if m[found + 3] == 0:
+        m[found] = key
+        m[found + 1] = qty
+        m[found + 2] = -1
+        m[found + 3] = 1
+    return found
+
+
+def show_order(m: Ints, f: Ints, row: int, line: int) -> int:
+    """Show an order, its position and its market, as if the order were not at work."""
+    side = m[row + p.ROW_SIDE]
+    qty = m[line + p.QTY]
+    show(f, "order.symbol", m[line + p.WORD])
+    show(f, "order.side", side_word(side > 0))
+    show(f, "order.qty", m[row + p.ROW_QTY])
+    show(f, "order.worst_price", m[row + p.ROW_WORST])
+    show(f, "order.reduce_only", m[row + p.ROW_REDUCES])
+    opposite = m[line + p.WORKING_SELL] if side > 0 else m[line + p.WORKING_BUY]
+    closes = qty < 0 if side > 0 else qty > 0
+    show(f, "order.is_day_trade", opposite > 0 or (m[line + p.DAY_OPENED] != 0 and closes))
+    show_given(f, "order.same_age", m[row + p.ROW_ALIKE] >= 0, max(m[p.NOW] - m[row + p.ROW_ALIKE], 0))
+    show(f, "position.qty", qty)
+    show(f, "position.working_buy", m[line + p.WORKING_BUY])
+    show(f, "position.working_sell", m[line + p.WORKING_SELL])
+    show(f, "position.working_orders", m[line + p.BUYS] + m[line + p.SELLS])
+    show(f, "position.exposure", m[line + p.LINE_EXPOSURE])
+    if reads("position.average_price"):
+        show_given(f, "position.average_price", qty != 0, average_of(m, line))
+    show(f, "position.unrealised", m[line + p.LINE_VALUE] - m[line + p.COST])
+    show(f, "position.opened_today", m[line + p.OPENED_TODAY])
+    show_given(f, "position.since_exit", m[line + p.CLOSED_AT] >= 0, max(m[p.NOW] - m[line + p.CLOSED_AT], 0))
+    buys = m[line + p.BUYS] if qty >= 0 else 0
+    sells = m[line + p.SELLS] if qty <= 0 else 0
+    show(f, "position.adds", max(m[line + p.ENTRIES] + max(buys, sells) - 1, 0))
+    show(f, "market.price", m[line + p.PRICE])
+    show(f, "market.volume", m[line + p.VOLUME])
+    show(f, "market.range", m[line + p.RANGE])
+    show(f, "market.bars_seen", m[line + p.SEEN])
+    show_given(
+        f, "market.previous_session_close", m[line + p.SESSION_CLOSE_BEFORE] > 0, m[line + p.SESSION_CLOSE_BEFORE]
+    )
+    show(f, "market.session_low", m[line + p.SESSION_LOW])
+    show(f, "market.age", 0)
+    return 0
+
+
+def average_of(m: Ints, line: int) -> int:
+    """What a share cost on average, rounded against the trader; zero when none is held."""
+    qty = m[line + p.QTY]
+    if qty > 0:
+        return -(-m[line + p.COST] // qty)
+    if qty < 0:
+        return m[line + p.COST] // qty
+    return 0
+
+
+def judge_order(m: Ints, f: Ints, a: Ints, row: int, line: int) -> int:
+    """Judge an order: whether it is denied. What every rule said is kept in its row."""
+    show_order(m, f, row, line)
+    show_time(m, f)
+    show_account(m, f)
+    said = guard("order", f, a)
+    if said == 2:
+        m[p.STOPPED] = p.NOT_DECIDED
+    m[row + p.ROW_BROKEN] = broken(a)
+    m[row + p.ROW_ERRORS] = errors(a)
+    return ((broken(a) | errors(a)) & denies()) != 0
+
+
+def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: int, bar: int) -> int:
+    """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
+    line = m[p.AT_LINES] + symbol * p.LINE
+    row = m[p.AT_ROWS] + m[p.ROWS] * p.ROW
+    m[p.ROWS] += 1
+    m[row + p.ROW_SYMBOL] = symbol
+    m[row + p.ROW_SIDE] = side
+    m[row + p.ROW_QTY] = qty
+    m[row + p.ROW_WORST] = against(m, side, m[line + p.PRICE], m[p.CAP])
+    m[row + p.ROW_AT] = m[p.NOW]
+    m[row + p.ROW_REDUCES] = reduces
+    m[row + p.ROW_BAR] = bar
+    m[row + p.ROW_WAIT] = m[p.LATENCY]
+    same = alike(m, symbol, side, qty)
+    m[row + p.ROW_ALIKE] = m[same + 2]
+    if judge_order(m, f, a, row, line):
+        m[row + p.ROW_STATE] = p.DENIED
+        m[row + p.ROW_NUMBER] = -1
+        return 0
+    m[row + p.ROW_STATE] = p.AT_WORK
+    m[row + p.ROW_NUMBER] = m[p.PLACED]
+    m[p.PLACED] += 1
+    work(m, row, line, 1)
+    record(m, f, p.ORDERS_STREAM, qty * m[row + p.ROW_WORST])
+    m[same + 2] = m[p.NOW]
+    m[m[p.AT_ACTIVE] + m[p.ACTIVE]] = row
+    m[p.ACTIVE] += 1
+    if m[p.ACTIVE] == p.ACTIVE_MOST:
+        m[p.STOPPED] = p.NO_ROOM
+    return 0
+
+
+def work(m: Ints, row: int, line: int, times: int) -> int:
+    """Put an order to work, or take it off (`times` -1)."""
+    qty = m[row + p.ROW_QTY] * times
+    if m[row + p.ROW_SIDE] > 0:
+        m[line + p.WORKING_BUY] += qty
+        m[line + p.BUYS] += times
+        m[p.BUY_VALUE] += qty * m[row + p.ROW_WORST]
+    else:
+        m[line + p.WORKING_SELL] += qty
+        m[line + p.SELLS] += times
+        m[p.SELL_VALUE] += qty * m[row + p.ROW_WORST]
+    m[p.WORKING] += times
+    expose(m, line)
+    return 0
+
+
+def aim(m: Ints, f: Ints, a: Ints, symbol: int, target: int, bar: int) -> int:
+    """Bring about a target position: what only reduces first, and what crosses zero as two orders."""
+    line = m[p.AT_LINES] + symbol * p.LINE
+    delta = target - (m[line + p.QTY] + m[line + p.WORKING_BUY] - m[line + p.WORKING_SELL])
+    if delta == 0:
+        return 0
+    side = 1 if delta > 0 else -1
+    room = -m[line + p.QTY] - m[line + p.WORKING_BUY] if side > 0 else m[line + p.QTY] - m[line + p.WORKING_SELL]
+    reducing = min(abs(delta), max(room, 0))
+    growing = abs(delta) - reducing
+    if (m[line + p.WORKING_SELL] if side > 0 else m[line + p.WORKING_BUY]) != 0:
+        m[p.STOPPED] = p.OPPOSITE
+        return 0
+    if reducing != 0:
+        place(m, f, a, symbol, side, reducing, 1, bar)
+    if growing != 0 and m[p.STOPPED] == 0:
+        place(m, f, a, symbol, side, growing, 0, bar)
+    return 0
+
+
+def unwind(m: Ints, f: Ints, amount: int, times: int) -> int:
+    """Show the windows of orders as if one order of this value had not been placed, or as they are again."""
+    for number in range(m[p.WINDOWS]):
+        w = m[p.AT_WINDOWS] + number * p.WINDOW
+        if m[w + p.OF_STREAM] == p.ORDERS_STREAM:
+            show_window(m, f, w)
+            if times:
+                f[m[w + p.SHOWN_AT]] -= amount if m[w + p.IS_TOTAL] else 1
+    return 0
+
+
+def leave(m: Ints, f: Ints, a: Ints, row: int) -> int:
+    """The gate: the order is judged as if it were not at work yet, and the account once the market has it."""
+    line = m[p.AT_LINES] + m[row + p.ROW_SYMBOL] * p.LINE
+    amount = m[row + p.ROW_QTY] * m[row + p.ROW_WORST]
+    before = m[row + p.ROW_BROKEN]
+    faults = m[row + p.ROW_ERRORS]
+    work(m, row, line, -1)
+    unwind(m, f, amount, 1)
+    if judge_order(m, f, a, row, line):
+        m[p.STOPPED] = p.AT_THE_GATE
+    unwind(m, f, amount, 0)
+    work(m, row, line, 1)
+    m[row + p.ROW_BROKEN] = before
+    m[row + p.ROW_ERRORS] = faults
+    judge_account(m, f, a)
+    return 0
