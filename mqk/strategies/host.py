@@ -71,7 +71,7 @@ class StrategyHost:
     @property
     def in_arrays(self) -> ArrayStrategy | None:
         """The ordering strategy, where it can answer for all bars at once and nothing else is to be asked."""
-        strategy: object = self._strategy
+        strategy: object = self.strategy
         return strategy if isinstance(strategy, ArrayStrategy) and not self.shadows else None
 
     def windows(self) -> tuple[HostWindow, tuple[HostWindow, ...]]:
