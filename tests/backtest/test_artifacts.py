@@ -16,7 +16,7 @@ from mqk.backtest import AuditTrail, BacktestError, artifacts_sha256, run_backte
 from mqk.guards import compile_bundle
 from mqk.policy import effective_bundle, load_policies, shipped_policies_dir
 from tests.backtest.test_run import restless
-from tests.backtest.worlds import SHARED, Run, needs_data, walk
+from tests.backtest.worlds import Run, walk
 from tests.engine.worlds import guards, host
 
 NAMES = [
@@ -35,36 +35,24 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from mqk.backtest import run_backtest
-from mqk.market import read_bars
 from tests.backtest.worlds import walk
 from tests.engine.worlds import shipped
-guards = shipped("MAIN")
-paths = sys.argv[2:]
-bars = read_bars(paths) if paths else walk(["AAPL", "MSFT", "QQQ", "SPY"], 400, 11, swing=6)
-run_backtest(guards, bars, out=Path(sys.argv[1]))
+run_backtest(shipped("MAIN"), walk(["AAPL", "MSFT", "QQQ", "SPY"], 400, 11, swing=6), out=Path(sys.argv[1]))
 """
 
 
-def in_a_process(out: Path, seed: str, paths: list[Path]) -> dict[str, bytes]:
+def in_a_process(out: Path, seed: str) -> dict[str, bytes]:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(out), *map(str, paths)], check=True, env=environment, cwd=root)
+    subprocess.run([sys.executable, "-c", SCRIPT, str(out)], check=True, env=environment, cwd=root)
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
 def test_two_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
-    first, second = (in_a_process(tmp_path / seed, seed, []) for seed in ("0", "1"))
+    first, second = (in_a_process(tmp_path / seed, seed) for seed in ("0", "1"))
     assert sorted(first) == NAMES
     assert first == second
     assert len(first["fills.csv"].splitlines()) > 10
-
-
-@needs_data
-def test_the_order_of_input_files_does_not_matter(tmp_path: Path) -> None:
-    paths = sorted((SHARED / "bars").iterdir())[-2:]
-    first = in_a_process(tmp_path / "a", "0", paths)
-    second = in_a_process(tmp_path / "b", "7", paths[::-1])
-    assert first == second
 
 
 def test_artifacts_depend_on_what_policies_say_and_not_on_where(tmp_path: Path) -> None:
