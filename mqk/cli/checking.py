@@ -13,6 +13,7 @@ from datetime import date
 from typing import Final
 
 from mqk.analysis.soundness import loosened_later, unsound
+from mqk.analysis.tried import untried
 from mqk.cli.exits import halves
 from mqk.cli.named import names_in
 from mqk.dsl import ConstantRef, DslError, check_expression, parse_expression
@@ -125,6 +126,7 @@ class _Checker:
             self.found += fault.diagnostics
             return
         self.found += unsound(bundle)
+        self.found += untried(self._policies, bundle, self._as_of)
         if self._as_of is not None:
             self.found += loosened_later(self._policies, name, self._as_of)
         self._compiled |= {rule.span for rule in bundle.rules}

@@ -143,6 +143,10 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MQK-1600": "a comment that cuts a text off",
         "MQK-1601": "an input of a table that no row speaks of",
         "MQK-1620": "an obligation answered by nothing there is",
+        "MQK-1660": "a least fee above the most",
+        "MQK-1661": "fills that nothing is promoted on",
+        "MQK-1662": "a stress that makes it easier",
+        "MQK-1663": "a stress that changes nothing",
         "MQK-1700": "a policy in a manifest that cannot be bound again",
     }
 )

@@ -67,6 +67,14 @@ def read_execution(
             partial_fills=settings.ratio("faults.partial_fills"),
         ),
     )
+    most = policy.commission_maximum
+    if most is not None and policy.commission_minimum.micros > most.micros:
+        settings.contradiction(
+            "MQK-1660",
+            f"the least fee of an order, {policy.commission_minimum}, is above the most, {most}",
+            ("costs.commission_minimum", "costs.commission_maximum"),
+            "lower the minimum, or raise the maximum",
+        )
     return (None if settings.holes else policy), settings.chains, settings.holes
 
 
@@ -107,6 +115,11 @@ class _Settings:
             message = f"the {self.kind} of {quoted(self.engine.id)} never sets `{key}`"
             self.holes.append(error("MQK-1208", message, uses.entries[self.kind].key.span, f"set it in {names}"))
         return _DEFAULTS.get(key)
+
+    def contradiction(self, code: str, message: str, keys: tuple[str, str], help_: str) -> None:
+        """Two keys that cannot stand together, told at the one of them that the uppermost layer wrote."""
+        spans = [self.chains[key][-1].span for key in keys if self.chains[key]]
+        self.holes.append(error(code, message, spans[-1], help_, notes=[("and here", span) for span in spans[:-1]]))
 
     def says(self, key: str) -> bool:
         """Whether any layer sets a key that may be left out."""

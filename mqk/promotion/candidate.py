@@ -64,7 +64,8 @@ def promote(
 ) -> Promotion:
     """Judge a finished run. `stresses` are the overlays that the policy asks for, each with its bundle's hash.
 
-    Raises PromotionError when the policy has no gate, or the run is another engine's; CalendarError for a run outside
+    Raises PromotionError when the policy has no gate or does not read bars at their worst, or the run is another
+    engine's; CalendarError for a run outside
     its calendar.
     """
     bundle = guards.bundle
@@ -73,6 +74,10 @@ def promote(
         raise PromotionError([f"`{bundle.engine}` has no gates, and without one nothing is promoted"], help_)
     if evidence.engine != bundle.engine:
         raise PromotionError([f"the run is of `{evidence.engine}`, not of `{bundle.engine}`"])
+    ambiguity = bundle.execution.ambiguity
+    if ambiguity != "worst_case":
+        help_ = "let the engine's execution say `ambiguity: worst_case`, and run again"
+        raise PromotionError([f"a run with `ambiguity: {ambiguity}` shows nothing"], help_)
     figures = measure(evidence.capital, evidence.curve, evidence.entries, calendar_of(evidence.calendar))
     code = code_sha256(bundle)
     told = {name: _under_stress(name, sha256, evidence, stressed, code) for name, sha256 in stresses.items()}
