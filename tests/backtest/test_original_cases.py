@@ -1,14 +1,11 @@
 """The original system's acceptance cases for isolation, strategies and backtests: what holds here, under their numbers.
 
-Held elsewhere: STR-01, STR-03 and STR-04 in tests/strategies; BT-10 (exits while disarmed) and BT-11 in test_run.py.
+Held elsewhere: STR-01, STR-03 and STR-04 in tests/strategies; BT-10 (exits while disarmed) and BT-11 in test_run.py;
+BT-03, BT-05, BT-13, BT-16, BT-17, BT-20, BT-24, BT-28, BT-29 and BT-31, which are about fills, in test_original_fills.py.
 Do not apply, and why:
 
 - ISO-02, ISO-04: engines name no secrets; there are no key names in a policy to mix up.
-- BT-03, BT-13, BT-16, BT-17, BT-28, BT-29, BT-31: they fix fills at the high or low of the bar that gave the signal, or
-  of a bar of another price. Fills are at the next open here (C-46); costs against the trader are in test_fills.py.
-- BT-20: commission is per order; per-share and per-value commissions are not written in policies yet.
 - BT-23, BT-32: corporate actions are restated, or refused when bars are read (`corporate_actions`), and never halt.
-- BT-24: negative slippage or volatility does not get past the policy's schema.
 """
 
 from __future__ import annotations

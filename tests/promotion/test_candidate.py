@@ -147,6 +147,13 @@ def test_an_engine_without_gates_promotes_nothing() -> None:
         promote(shipped("EXP"), good(set_), stresses={})
 
 
+def test_only_runs_that_read_bars_at_their_worst_are_promoted() -> None:
+    set_ = shipped("MAIN")
+    kinder = replace(set_.bundle.execution, ambiguity="nearest_first")
+    with pytest.raises(PromotionError, match="a run with `ambiguity: nearest_first` shows nothing"):
+        promote(compile_bundle(replace(set_.bundle, execution=kinder)), good(set_), stresses={})
+
+
 def test_the_stresses_are_those_of_every_layer() -> None:
     policies = load_policies([shipped_policies_dir()])
     assert required_stresses(policies, "MAIN", None) == ("slippage_x2",)
