@@ -1,7 +1,7 @@
 """The original system's acceptance cases for isolation, strategies and backtests: what holds here, under their numbers.
 
 Held elsewhere: STR-01, STR-03 and STR-04 in tests/strategies; BT-10 (exits while disarmed) and BT-11 in test_run.py;
-BT-03, BT-05, BT-13, BT-16, BT-17, BT-20, BT-24, BT-28, BT-29 and BT-31, which are about fills, in test_original_fills.py.
+those about fills (BT-03, BT-05, BT-13, BT-16, BT-17, BT-20, BT-24, BT-28, BT-29, BT-31) in test_original_fills.py.
 Do not apply, and why:
 
 - ISO-02, ISO-04: engines name no secrets; there are no key names in a policy to mix up.
