@@ -6,8 +6,8 @@ notices (mutation.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from mqk.dsl import format_expression, parse_expression, syntax
 from mqk.guards import LADDERS, Enforcement, Point
 from mqk.policy import Bundle, Instant, Limit, LimitValue, RuleSource, Span, Text, TimeOfDay, canonical_text, read_any
+from mqk.policy.sources import LetSource, TableSource
 from mqk.quantity import Count, Duration, Money, Quantity, QuantityError, Rate, Ratio, SessionSpan
 
 _FLIPPED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
@@ -38,6 +39,17 @@ class Mutant:
     rule: RuleSource | None = None
     removed: str | None = None
     limit: Limit | None = None
+    let: LetSource | None = field(default=None, compare=False)
+    table: TableSource | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str | None:
+        """The name that means something else, as conditions speak of it; None for a mistake within a rule."""
+        if self.limit is not None:
+            return f"limits.{self.limit.name}"
+        if self.table is not None:
+            return f"tables.{self.table.id}"
+        return None if self.let is None else self.let.name
 
     def of(self, bundle: Bundle) -> Bundle:
         """The bundle with the mistake in it."""
@@ -49,7 +61,9 @@ class Mutant:
         limits = dict(bundle.limits)
         if self.limit is not None:
             limits[self.limit.name] = self.limit
-        return replace(bundle, rules=rules, limits=limits)
+        lets = bundle.lets if self.let is None else {**bundle.lets, self.let.name: self.let}
+        tables = bundle.tables if self.table is None else {**bundle.tables, self.table.id: self.table}
+        return replace(bundle, rules=rules, limits=limits, lets=lets, tables=tables)
 
 
 def mutants(bundle: Bundle) -> Iterator[Mutant]:
@@ -58,6 +72,11 @@ def mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield from _of_rule(rule)
     for limit in bundle.limits.values():
         yield from _of_limit(limit)
+    for let in bundle.lets.values():
+        for place, text in _slipped(let.text):
+            yield Mutant(place, f"`{text.text}` as `{let.name}`", let=replace(let, text=text))
+    for table in bundle.tables.values():
+        yield from _of_table(table)
 
 
 def _of_rule(rule: RuleSource) -> Iterator[Mutant]:
@@ -69,14 +88,43 @@ def _of_rule(rule: RuleSource) -> Iterator[Mutant]:
             continue
         if key == "when":
             yield Mutant(text.span, f"`when` of {rule.id} removed", rule=replace(rule, when=None))
-        for slip, changed in _slips(parse_expression(text.text)):
-            place = text.part(slip.start, slip.end)
-            written = format_expression(changed)
-            mutated = Text(written, text.span)
+        for place, mutated in _slipped(text):
+            written = mutated.text
             if key == "require":
                 yield Mutant(place, f"`{written}` in {rule.id}", rule=replace(rule, require=mutated))
             else:
                 yield Mutant(place, f"`{written}` as `when` of {rule.id}", rule=replace(rule, when=mutated))
+
+
+def _slipped(text: Text) -> Iterator[tuple[Span, Text]]:
+    """An expression with one slip in it, and where that is."""
+    for slip, changed in _slips(parse_expression(text.text)):
+        yield text.part(slip.start, slip.end), Text(format_expression(changed), text.span)
+
+
+def _of_table(table: TableSource) -> Iterator[Mutant]:
+    """An input that is another one, and an output one step to either side.
+
+    What a row is about is let be: a row that speaks of more or of less leaves a gap or an overlap, and is refused.
+    """
+    for number, (name, text) in enumerate(table.inputs):
+        for place, changed in _slipped(text):
+            inputs = (*table.inputs[:number], (name, changed), *table.inputs[number + 1 :])
+            words = f"`{changed.text}` as `{name}` of `tables.{table.id}`"
+            yield Mutant(place, words, table=replace(table, inputs=inputs))
+    for number, row in enumerate(table.rows):
+        for place, words, outputs in _of_outputs(table, row.outputs):
+            rows = (*table.rows[:number], replace(row, outputs=outputs), *table.rows[number + 1 :])
+            yield Mutant(place, words, table=replace(table, rows=rows))
+    for place, words, outputs in _of_outputs(table, table.otherwise or {}):
+        yield Mutant(place, words, table=replace(table, otherwise=outputs))
+
+
+def _of_outputs(table: TableSource, outputs: Mapping[str, Text]) -> Iterator[tuple[Span, str, Mapping[str, Text]]]:
+    for name, text in outputs.items():
+        for place, changed in _slipped(text):
+            words = f"`{changed.text}` instead of {text.text} as `tables.{table.id}.{name}`"
+            yield place, words, {**outputs, name: changed}
 
 
 def _weaker(rule: RuleSource) -> Iterator[Mutant]:

@@ -148,9 +148,8 @@ class Judge:
 
     def concerned(self, mutant: Mutant) -> list[RuleSource]:
         """The rules whose say may differ, as they are in the bundle."""
-        if mutant.limit is not None:
-            name = f"limits.{mutant.limit.name}"
-            return [rule for rule in self._bundle.rules if name in self._reads[rule.id]]
+        if mutant.name is not None:
+            return [rule for rule in self._bundle.rules if mutant.name in self._reads[rule.id]]
         changed = mutant.removed or (mutant.rule.id if mutant.rule is not None else "")
         return [rule for rule in self._bundle.rules if rule.id == changed]
 

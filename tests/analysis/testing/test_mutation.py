@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mqk.analysis.testing import Bench, Mutant, Subject, Suite, mutants, read_suites, run_suites, survivors
 from mqk.analysis.testing.running import run_case
 from mqk.guards import compile_bundle
-from mqk.policy import PolicyError
+from mqk.policy import PolicyError, effective_bundle, load_policies, shipped_policies_dir
 from tests.analysis.testing.desk import HEAD, RISK, cases, desk, suites
 from tests.analysis.testing.test_boundaries import with_boundaries
 
@@ -121,3 +121,18 @@ def test_a_case_that_fails_kills_nothing(tmp_path: Path) -> None:
     line = "name: n, at: order, given: {order.qty: 51}, expect: allow"
     found, read, _ = suites(tmp_path, cases(line, head=HEAD))
     assert survivors(run_suites(read, found), found) == []
+
+
+def test_definitions_and_tables_are_mistaken_too() -> None:
+    bundle = effective_bundle(load_policies([shipped_policies_dir()]), "MAIN")
+    made = list(mutants(bundle))
+    # A product of two names holds nothing that a finger could slip on.
+    assert {each.let.name for each in made if each.let is not None} == bundle.lets.keys() - {"luld_width"}
+    for table in bundle.tables.values():
+        theirs = [each for each in made if each.table is not None and each.table.id == table.id]
+        places = {(each.place.line, each.place.column) for each in theirs}
+        for row in table.rows:
+            for text in row.outputs.values():
+                assert (text.span.line, text.span.column) in places
+        assert {each.name for each in theirs} == {f"tables.{table.id}"}
+    assert all(each.of(bundle) != bundle for each in made)
