@@ -12,7 +12,7 @@ from mqk.market import TIMEFRAMES, CalendarError
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from mqk.market import Bar, Calendar, SessionPlan
@@ -69,6 +69,10 @@ class RecordedFeed:
         self._ends: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._due: dict[str, int] = {}
+
+    def expect(self, ends: Mapping[str, int]) -> None:
+        """Bars will come until then, by symbol: the recording goes on after what was given of it."""
+        self._last |= ends
 
     def enter(self, instant: int) -> int:
         """Come to an instant; returns the ordinal of its session. Raises CalendarError outside the calendar's days.

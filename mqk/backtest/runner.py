@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.artifacts import (
     MANIFEST,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from mqk.strategies import StrategyHost
 
 Progress = Callable[[int, int], None]
+Columns = tuple[list[tuple[str, str]], Any]
 
 _IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
 _PROGRESS_EVERY: Final = 4_096
@@ -108,21 +109,11 @@ def run_files(
     _require_runnable(stream, guards)
     columns = columns_of(stream)
     data = data_sha256(stream, columns)
-    instants = Instants.of(stream, columns, calendar_of(guards.bundle.calendar), guards)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
-    ahead.prepare(state)
-    run = _Run(guards, state, record, stream)
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
-    try:
-        with without_garbage_collection():
-            run.play(stream, instants, on_progress)
-    except CalendarError as fault:
-        help_ = "cut the bars, or let the engine's policy name another calendar"
-        raise BacktestError("calendar", str(fault), help_) from fault
-    run.finish()
-
+    _play(state, record, stream, columns, on_progress=on_progress)
     summary = summarise(state, record, bars=len(stream), data=data)
     record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
     files = {
@@ -140,14 +131,56 @@ def run_files(
     return replace(summary, artifacts_sha256=artifacts_sha256(files)), files
 
 
+def play(guards: GuardSet, bars: Sequence[Bar], *, host: StrategyHost, ends: Mapping[str, int]) -> None:
+    """Play bars for what the strategies of `host` say to them, and keep nothing.
+
+    `ends` says by symbol when its recording ends, where these bars are only the first of it: until then a bar that does
+    not come is late. Raises as `run_backtest` does.
+    """
+    stream = sorted(bars, key=_IN_ORDER)
+    _require_runnable(stream, guards)
+    state = EngineState(guards, run_id="played", mode="BACKTEST", host=host)
+    _play(state, Recorder(), stream, columns_of(stream), ends=ends)
+
+
+def _play(
+    state: EngineState,
+    record: Recorder,
+    stream: Sequence[Bar],
+    columns: Columns,
+    *,
+    on_progress: Progress | None = None,
+    ends: Mapping[str, int] | None = None,
+) -> None:
+    guards = state.guards
+    instants = Instants.of(stream, columns, calendar_of(guards.bundle.calendar), guards)
+    ahead.prepare(state)
+    run = _Run(guards, state, record, stream, ends or {})
+    try:
+        with without_garbage_collection():
+            run.play(stream, instants, on_progress)
+    except CalendarError as fault:
+        help_ = "cut the bars, or let the engine's policy name another calendar"
+        raise BacktestError("calendar", str(fault), help_) from fault
+    run.finish()
+
+
 class _Run:
     """One run: the engine, the market it trades on, and the record of both."""
 
-    def __init__(self, guards: GuardSet, state: EngineState, record: Recorder, stream: Sequence[Bar]) -> None:
+    def __init__(
+        self,
+        guards: GuardSet,
+        state: EngineState,
+        record: Recorder,
+        stream: Sequence[Bar],
+        ends: Mapping[str, int],
+    ) -> None:
         bundle = guards.bundle
         self._state = state
         self._record = record
         self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
+        self._feed.expect(ends)
         self._needs_plans = state.needs_plans
         self._planned: int | None = None
         self._was_late = False

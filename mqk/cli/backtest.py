@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +16,15 @@ from mqk.backtest.sources import Source
 from mqk.cli import decision
 from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, given, load_bars
 from mqk.cli.bound import Bound, bind
+from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, progress, say, table
 from mqk.engine import decision_json
 from mqk.market import Bar
 from mqk.quantity import format_instant
+
+if TYPE_CHECKING:
+    from mqk.backtest.lookahead import Proof
 
 app = typer.Typer(add_completion=False)
 
@@ -39,7 +43,7 @@ StressOption = Annotated[
 def backtest(
     engine: EngineOption,
     bars: BarsOption,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the artifacts go.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go.")] = None,
     *,
     more: MoreBars = None,
     policies: PoliciesOption = None,
@@ -50,6 +54,13 @@ def backtest(
         list[str] | None, typer.Option("--overlay", metavar="NAME", help="A stress to lay over; may be repeated.")
     ] = None,
     stress: StressOption = None,
+    prove_no_lookahead: Annotated[
+        bool,
+        typer.Option(
+            "--prove-no-lookahead",
+            help="First run again on bars that are cut short, and compare every decision. Exit 1 where one differs.",
+        ),
+    ] = False,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Run an engine over recorded bars with every guard on, and keep what happened in DIR.
@@ -60,6 +71,16 @@ def backtest(
     stresses = {name: bind(policies, engine, as_of=as_of, overlays=[*(overlay or ()), name]) for name in stress or ()}
     with given([*bars, *(more or [])]) as found:
         chosen = between(load_bars(bound, found.paths), start, end)
+    if prove_no_lookahead:
+        proof = proven(bound, chosen)
+        if out is None and format_ is Format.JSON:
+            print_json(proof.to_json())
+        elif format_ is Format.TEXT or not proof.holds:
+            say(*proof_lines(proof))
+        if out is None or not proof.holds:
+            raise typer.Exit(Exit.DONE if proof.holds else Exit.FINDING)
+    if out is None:
+        raise Failure("missing option `--out`", "name a folder for the artifacts")
     ran = backtested(bound, chosen, out, found.sources, stresses)
     if format_ is Format.JSON:
         print_json(ran.to_json())
@@ -97,6 +118,26 @@ def summary_lines(summary: BacktestSummary) -> list[str]:
         ["artifacts", summary.artifacts_sha256],
     ]
     return [f"backtest of {summary.engine}", *table(rows)]
+
+
+def proven(bound: Bound, bars: Sequence[Bar]) -> Proof:
+    """Look for decisions of the engine's strategies that depend on later bars, under a progress bar."""
+    from mqk.backtest.lookahead import prove  # noqa: PLC0415 - only who proves pays for it
+
+    with progress(f"look-ahead of {bound.bundle.engine}", "bars") as move:
+        return prove(bound.bundle, bars, on_progress=move)
+
+
+def proof_lines(proof: Proof) -> list[str]:
+    """What came of a proof."""
+    names = ", ".join(f"`{name}`" for name in proof.strategies)
+    if proof.holds:
+        return [
+            f"no look-ahead in {names}: {proof.compared:,} decisions are the same without later bars",
+            f"  {proof.bars:,} bars, cut short {proof.prefixes:,} times",
+            "",
+        ]
+    return [f"look-ahead in {len(proof.leaks)} of {len(proof.strategies)}", *(f"  {leak}" for leak in proof.leaks), ""]
 
 
 def stress_lines(ran: Battery) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, diff, guard, history, loop, peers, scale
+from tests.bench import backtest, check, diff, guard, history, lookahead, loop, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -58,6 +58,11 @@ def main() -> None:
     table = Table("policies compared", "seconds", "changed rules", box=None)
     for cost in diff.measure(POLICIES):
         table.add_row(cost.name, f"{cost.seconds:.2f}", str(cost.pairs))
+    console.print(table)
+    rate = lookahead.measure()
+    table = Table("look-ahead prover, seeded strategies", "found", "of", "beyond running", "seconds", box=None)
+    table.add_row("leaks", str(rate.found), str(len(rate.leaks)), str(len(lookahead.BEYOND)), f"{rate.seconds:.0f}")
+    table.add_row("honest ones accused", str(rate.accused), str(len(rate.honest)), "", "")
     console.print(table)
 
 

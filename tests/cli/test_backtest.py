@@ -249,3 +249,18 @@ def test_stresses_run_in_the_same_command_and_are_compared(mqk: Mqk, tmp_path: P
     assert re.search(r"^slippage_x2 +[\d_.]+ USD", text, re.MULTILINE)
     wrong = backtest(mqk, *options, "--stress", "slipage_x2")
     assert (wrong.code, "did you mean `slippage_x2`?" in wrong.err) == (2, True)
+
+
+@pytest.mark.usefixtures("policies")
+def test_look_ahead_is_looked_for_before_the_run(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    options = ("--engine", "MAIN", "--bars", bars / "AAPL_1D.csv", "--end", "2003-12-31", "--prove-no-lookahead")
+    proven = mqk("backtest", *options, "--format", "json")
+    assert (proven.code, proven.json["holds"], proven.json["strategies"]) == (0, True, ["swing_trend_v1"])
+    assert proven.json["decisions_compared"] > 500
+    ended = mqk("backtest", *options, "--out", "out")
+    assert ended.code == 0
+    assert ended.out.startswith("no look-ahead in `swing_trend_v1`: ")
+    assert (tmp_path / "out" / "report.html").is_file()
+    missing = mqk("backtest", *options[:-1])
+    assert (missing.code, missing.out) == (2, "")
+    assert "--out" in missing.err
