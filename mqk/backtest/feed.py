@@ -105,6 +105,11 @@ class RecordedFeed:
         return [found[symbol] for symbol in sorted(found)]
 
     @property
+    def opens(self) -> int:
+        """When the session that was entered last opens."""
+        return self._open
+
+    @property
     def closes(self) -> int:
         """When the session that was entered last closes."""
         return self._close

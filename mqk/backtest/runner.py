@@ -34,6 +34,7 @@ from mqk.backtest.rules import FillRules
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
+    BorrowCharged,
     Cancel,
     Cancelled,
     ClockTicked,
@@ -63,6 +64,8 @@ Progress = Callable[[int, int], None]
 Columns = tuple[list[tuple[str, str]], Any]
 
 _IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
+# The days of a year for which shares are lent, as lenders count them.
+_YEAR: Final = 360
 _PROGRESS_EVERY: Final = 4_096
 # There is one run and nobody to take its lease away; a permit is used at once.
 _EPOCH: Final = 0
@@ -182,6 +185,7 @@ class _Run:
         self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
         self._feed.expect(ends)
         self._needs_plans = state.needs_plans
+        self._borrow = bundle.execution.borrow.value or None
         self._planned: int | None = None
         self._was_late = False
         # Whether bars came of which the feed was not asked.
@@ -242,6 +246,8 @@ class _Run:
             step(state, SessionPlanned(feed.plan()))
             self._planned = session
         if entered:
+            if self._borrow is not None:
+                self._charge(session)
             self._go_ex()
         late = feed.late(end)
         last = len(group) - 1
@@ -263,6 +269,17 @@ class _Run:
         for event in self._market.close("the data ended", self._state.now):
             self._step(event)
         self._record.close(self._state.now)
+
+    def _charge(self, session: int) -> None:
+        """What shares cost that were borrowed since the last session, at their last price; a year has 360 days."""
+        state, borrow = self._state, self._borrow
+        before = state.session
+        if before is None or borrow is None:
+            return
+        for symbol, line in sorted(state.lines.items()):
+            if line.qty < 0 and line.price is not None:
+                per_share = borrow * line.price * (session - before) / _YEAR
+                self._step(BorrowCharged(symbol, session, max(self._feed.opens, state.now), per_share))
 
     def _go_ex(self) -> None:
         """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market."""

@@ -23,6 +23,7 @@ from mqk.engine.errors import EngineError
 from mqk.engine.events import (
     Accepted,
     BarArrived,
+    BorrowCharged,
     Cancelled,
     CancelRejected,
     ClockTicked,
@@ -56,6 +57,7 @@ __all__ = [
     "Adjusted",
     "BarArrived",
     "BarRejected",
+    "BorrowCharged",
     "Cancel",
     "CancelRejected",
     "Cancelled",

@@ -1,4 +1,4 @@
-"""Splits and dividends on the day they go ex: what is held, what works and what is remembered follows them.
+"""Splits and dividends on the day they go ex, and what borrowed shares cost: all that is held or works follows them.
 
 What lives here: one corporate action to one change of books, orders, windows and figures, with nothing but what was
 known that morning. What does not: the arithmetic of lots (mqk.portfolio), of orders (mqk.orders), of bars (mqk.market).
@@ -17,7 +17,7 @@ from mqk.portfolio import Dividend, LedgerError, Split
 from mqk.quantity import Rounding, divide
 
 if TYPE_CHECKING:
-    from mqk.engine.events import CorporateAction
+    from mqk.engine.events import BorrowCharged, CorporateAction
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
 
@@ -73,6 +73,31 @@ def take(state: EngineState, action: CorporateAction, effects: list[Effect]) -> 
                 at=state.now,
             )
         )
+    return True
+
+
+def charge(state: EngineState, event: BorrowCharged, effects: list[Effect]) -> bool:
+    """Take in what borrowed shares cost; False where none are, or when it was taken in before.
+
+    It is booked as a dividend that nobody receives, rounded up to a micro. Raises EngineError "book", with nothing
+    changed, for a charge that the books refuse.
+    """
+    line = state.lines.get(event.symbol)
+    if line is None or line.qty >= 0 or line.price is None:
+        return False
+    if event.per_share <= 0:
+        raise EngineError("book", f"borrowing `{event.symbol}` costs something, and not {event.per_share} a share")
+    ledger = state.ledger
+    cash, name = ledger.cash, f"{event.symbol}:{event.session}:borrow"
+    try:
+        if not ledger.apply_dividend(Dividend(f"{name}:dividend", event.symbol, event.per_share, event.at)):
+            return False
+    except LedgerError as fault:
+        raise EngineError("book", f"the borrowing of `{event.symbol}`: {fault.message}", fault.help) from fault
+    state.book(line)
+    state.trades.count(state)
+    held, paid, at = line.qty, ledger.cash - cash, state.now
+    effects.append(Adjusted(name, event.symbol, Fraction(1), event.per_share, line.price, held, held, paid, 0, at))
     return True
 
 

@@ -244,7 +244,8 @@ class Adjusted:
 
     `action_id` is what the ledger's entries of it begin with; `held` and `holds` are the signed shares before and
     after; `price_before` is the last price before it in micros, at which a fraction of a share was paid; `cash` is all
-    that came of it, and `realised` what the sale of the fraction realised.
+    that came of it, and `realised` what the sale of the fraction realised. Of an id that ends in `:borrow`, the shares
+    were short, and `dividend` is what they cost to borrow.
     """
 
     kind: ClassVar[str] = "adjusted"

@@ -187,6 +187,19 @@ class CorporateAction:
 
 
 @dataclass(frozen=True, slots=True)
+class BorrowCharged:
+    """Who is short of a symbol pays `per_share` micros, exact, for having borrowed each share until `session`.
+
+    It comes before what goes ex of the symbol, once a session, and begins the session where nothing else has.
+    """
+
+    symbol: str
+    session: int
+    at: int
+    per_share: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class FirmSeen:
     """What the other engines of the desk come to, as they were last recorded: equity and gross exposure, in micros.
 
@@ -237,6 +250,7 @@ Event = (
     | RunMoved
     | SessionPlanned
     | CorporateAction
+    | BorrowCharged
     | FirmSeen
     | Reconciled
     | SkewMeasured
@@ -286,6 +300,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
         fields["plan"] = event.plan.to_json()
     elif isinstance(event, CorporateAction):
         fields["split"], fields["dividend"] = str(event.split), str(event.dividend)
+    elif isinstance(event, BorrowCharged):
+        fields["per_share"] = str(event.per_share)
     return {"event": type(event).__name__, **fields}
 
 
@@ -305,6 +321,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
         if name == "CorporateAction":
             exact = {each: Fraction(fields[each]) for each in ("split", "dividend")}
             return CorporateAction(**{**fields, **exact})
+        if name == "BorrowCharged":
+            return BorrowCharged(**{**fields, "per_share": Fraction(fields["per_share"])})
         if name in _PLAIN:
             event: Event = _PLAIN[name](**fields)
             return event

@@ -13,6 +13,7 @@ from mqk.engine.errors import EngineError
 from mqk.engine.events import (
     Accepted,
     BarArrived,
+    BorrowCharged,
     Cancelled,
     CancelRejected,
     ClockTicked,
@@ -84,6 +85,11 @@ def step(state: EngineState, event: Event) -> list[Effect]:
             _tell_time(state, at)
             _enter(state, ex_session, effects)
             if not corporate.take(state, event, effects):
+                return effects
+        case BorrowCharged(at=at, session=charged):
+            _tell_time(state, at)
+            _enter(state, charged, effects)
+            if not corporate.charge(state, event, effects):
                 return effects
         case KillSwitch(on=on, at=at):
             _tell_time(state, at)

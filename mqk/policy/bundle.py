@@ -65,8 +65,8 @@ class ExecutionPolicy:
     """What trading costs and how orders fill; ratios are of the price, volatility of the fill bar's range.
 
     `ambiguity` is what one bar that touches two orders means, `limit_fill` when a limit order trades; `participation`
-    the part of a bar's volume that our orders are filled with at most (None: whatever they ask for);
-    `commission_maximum` None is without end.
+    the part of a bar's volume that our orders are filled with at most (None: whatever they ask for); `borrow` what a
+    short position costs a year, of its value; `commission_maximum` None is without end.
     """
 
     market_fill: str
@@ -84,6 +84,7 @@ class ExecutionPolicy:
     commission_rate: Ratio
     commission_minimum: Money
     commission_maximum: Money | None
+    borrow: Ratio
     faults: Faults
 
 

@@ -148,6 +148,7 @@ def _execution(policy: ExecutionPolicy) -> Json:
             "commission_rate": canonical_text(policy.commission_rate),
             "commission_minimum": canonical_text(policy.commission_minimum),
             "commission_maximum": _unless_none(policy.commission_maximum),
+            "borrow": canonical_text(policy.borrow),
         },
         "latency_bars": {"submit": latency.submit, "cancel": latency.cancel, "replace": latency.replace},
         "faults": {

@@ -71,6 +71,7 @@ def describe(bundle: Bundle) -> dict[str, object]:
             "commission_rate": str(execution.commission_rate),
             "commission_minimum": str(execution.commission_minimum),
             "commission_maximum": None if execution.commission_maximum is None else str(execution.commission_maximum),
+            "borrow": str(execution.borrow),
             "faults": {
                 "seed": execution.faults.seed,
                 "rejects": str(execution.faults.rejects),

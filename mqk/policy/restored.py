@@ -211,6 +211,7 @@ def _execution(content: Mapping[str, Any]) -> ExecutionPolicy:
         commission_rate=parse_ratio(costs["commission_rate"]),
         commission_minimum=parse_money(costs["commission_minimum"]),
         commission_maximum=None if most is None else parse_money(most),
+        borrow=parse_ratio(costs["borrow"]),
         faults=Faults(int(faults["seed"]), parse_ratio(faults["rejects"]), parse_ratio(faults["partial_fills"])),
     )
 

@@ -23,6 +23,7 @@ _DEFAULTS = {
     "costs.commission_per_share": "0 USD",
     "costs.commission_rate": "0%",
     "costs.commission_minimum": "0 USD",
+    "costs.borrow": "0%",
     "latency.submit": "0 bars",
     "latency.cancel": "0 bars",
     "latency.replace": "0 bars",
@@ -61,6 +62,7 @@ def read_execution(
         commission_maximum=(
             settings.money("costs.commission_maximum") if settings.says("costs.commission_maximum") else None
         ),
+        borrow=settings.ratio("costs.borrow"),
         faults=Faults(
             seed=settings.count("faults.seed"),
             rejects=settings.ratio("faults.rejects"),

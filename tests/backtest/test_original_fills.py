@@ -24,7 +24,7 @@ from mqk.portfolio import Ledger
 from mqk.quantity import Money, Ratio
 from mqk.strategies import Context, Target
 from tests.backtest.floor import Floor, dollars, equity, order
-from tests.backtest.worlds import Run, walk
+from tests.backtest.worlds import Run, micros, walk
 from tests.engine.worlds import USD, bar, daily, guards
 from tests.policy.support import load_texts
 
@@ -205,6 +205,21 @@ def test_c49_fees_and_faults_of_the_policy_reach_the_fills() -> None:
         ("EXPIRED", "1", "its day is over"),
         ("FILLED", "1", "target"),
     ]
+
+
+@pytest.mark.parametrize(("qty", "days"), [(-10, [1, 3, 1, 1]), (10, [])])
+def test_c49_borrowed_shares_cost_by_the_day_until_they_are_given_back(qty: int, days: list[int]) -> None:
+    """From Thursday, over a weekend: 36 % of 100 dollars, a thousandth a day, for each of ten shares."""
+    bundle = costing(borrow=Ratio(Fraction(36, 100))).bundle
+    allowed = replace(bundle.limits["allow_short"], value=True)
+    set_ = compile_bundle(replace(bundle, limits={**bundle.limits, "allow_short": allowed}))
+    run = Run(daily("SPY", [100 * USD] * 7), {0: {"SPY": qty}, 4: {"SPY": 0}}, set_=set_)
+    assert len(run.fills()) == 2
+    charges = [micros(row["cash"]) for row in run.rows("corporate_actions.csv")]
+    # Sold on Thursday the 4th, bought back on Wednesday the 10th, whose night before is paid for.
+    assert charges == [-each * USD for each in days]
+    assert run.summary.final_equity_micros == 100_000 * USD + sum(charges)
+    assert [row["action_id"].endswith(":borrow") for row in run.rows("corporate_actions.csv")] == [True] * len(days)
 
 
 def test_c48_rejects_at_the_market_count_and_their_storm_halts() -> None:

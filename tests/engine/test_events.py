@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mqk.engine import (
     Accepted,
     BarArrived,
+    BorrowCharged,
     Cancelled,
     CancelRejected,
     ClockTicked,
@@ -57,6 +58,7 @@ EVENTS: list[Event] = [
     SessionPlanned(calendar_of("XNYS").plan(date(2024, 3, 8))),
     BarArrived(replace(bar("SPY", 1, 400 * USD), ex=Ex(Fraction(3, 2), Fraction("624954.46"))), 0, DAY, 5),
     CorporateAction("SPY", DAY, 5, Fraction(1, 10), Fraction(1, 3)),
+    BorrowCharged("SPY", DAY, 5, Fraction(1, 3)),
     FirmSeen(5, 3, 1),
     Reconciled(True, 2, 1),
     SkewMeasured(3, 1),

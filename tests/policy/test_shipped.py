@@ -76,6 +76,7 @@ def test_stresses_have_their_numbers() -> None:
     fees = effective_bundle(shipped(), "MAIN", overlays=["fees_high"]).execution
     assert (fees.commission_per_order, fees.commission_per_share) == (Money(MICROS), Money(MICROS // 100))
     assert (fees.commission_rate, fees.commission_minimum, fees.commission_maximum) == (bps(2), Money(2 * MICROS), None)
+    assert fees.borrow == percent(25)
 
 
 def test_what_the_firm_ships_reads_every_bar_at_its_worst() -> None:

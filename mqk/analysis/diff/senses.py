@@ -71,6 +71,7 @@ EXECUTION: Final[dict[str, tuple[Sense, str, str]]] = {
         "changes reach the market later in a backtest",
         "changes reach the market sooner in a backtest",
     ),
+    "borrow": ("more is tighter", *_COSTS),
     "faults.seed": (
         "neither",
         "other orders are met by faults in a backtest",
@@ -103,6 +104,6 @@ KEYS: Final = {
     **{f"execution.{key}": f"fills.{key}" for key in ("ambiguity", "participation")},
     "execution.commission_per_order": "costs.commission",
     **{f"execution.commission_{key}": f"costs.commission_{key}" for key in ("per_share", "rate", "minimum", "maximum")},
-    **{f"execution.{key}": f"costs.{key}" for key in ("spread", "slippage", "volatility", "cap")},
+    **{f"execution.{key}": f"costs.{key}" for key in ("spread", "slippage", "volatility", "cap", "borrow")},
     **{f"execution.latency_bars.{key}": f"latency.{key}" for key in ("submit", "cancel", "replace")},
 }

@@ -70,6 +70,7 @@ OTHERS = [
      "execution", T),
     ("costs.yaml", "  cap: 25bps", "  cap: 25bps\n  commission_maximum: 9 USD", "execution.costs.commission_maximum",
      "execution", L),
+    ("costs.yaml", "  cap: 25bps", "  cap: 25bps\n  borrow: 3%", "execution.costs.borrow", "execution", T),
     ("costs.yaml", "costs:", "faults: {seed: 4}\ncosts:", "execution.faults.seed", "execution", X),
     ("costs.yaml", "costs:", "faults: {rejects: 4%}\ncosts:", "execution.faults.rejects", "execution", T),
     ("costs.yaml", "costs:", "faults: {partial_fills: 4%}\ncosts:", "execution.faults.partial_fills", "execution", T),
