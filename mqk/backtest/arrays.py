@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
+from mqk.backtest.plain import Instants
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
 from mqk.engine.kernel.memory import Memory, too_fine
-from mqk.market import calendar_of
+from mqk.market import TIMEFRAMES, calendar_of, columns_of
 from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
 
 if TYPE_CHECKING:
+    from mqk.backtest.plain import Columns as Numbers
     from mqk.guards import GuardSet
     from mqk.market import Bar, Calendar, SessionPlan
+    from mqk.policy import ExecutionPolicy
 
 _IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
 # Orders that there is room for at first, when more targets than that are given.
@@ -58,80 +61,111 @@ class Columns:
     flags: array[int]
 
     @classmethod
-    def of(cls, bars: Sequence[Bar], calendar: str) -> Columns:
+    def of(cls, bars: Sequence[Bar], guards: GuardSet) -> Columns:
         """The columns of bars in any order. Raises BacktestError without bars, CalendarError outside the calendar."""
         stream = sorted(bars, key=_IN_ORDER)
         if not stream:
             raise BacktestError("bars", "there are no bars to run on")
-        return _Reading(stream, calendar_of(calendar)).columns()
+        numbers, calendar = columns_of(stream), calendar_of(guards.bundle.calendar)
+        return cls.read(stream, numbers, Instants.of(stream, numbers, calendar, guards), calendar)
+
+    @classmethod
+    def read(cls, stream: Sequence[Bar], numbers: Numbers, instants: Instants, calendar: Calendar) -> Columns:
+        """The same of a stream in order whose numbers and instants are known."""
+        return _Reading(stream, numbers, instants, calendar).columns()
 
 
 class _Reading:
-    """Bars on their way into columns: the feed is asked of each what a run would ask."""
+    """Bars on their way into columns: of those that are not plain, the feed is asked what a run would ask."""
 
-    def __init__(self, stream: Sequence[Bar], calendar: Calendar) -> None:
+    def __init__(self, stream: Sequence[Bar], numbers: Numbers, instants: Instants, calendar: Calendar) -> None:
+        import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
+
         self._stream = stream
+        self._series, self._table = numbers
+        self._firsts, self._until = instants.starts, instants.until
         self._feed = RecordedFeed(calendar, stream)
         self._plans: list[SessionPlan] = []
-        self._ends, self._firsts, self._sessions, self._flags, self._missing, self._starts = (
-            array("q") for _ in range(6)
-        )
+        self._timeframe = stream[0].timeframe
+        length = TIMEFRAMES[self._timeframe]
+        count = len(self._until)
+        self._sessions, self._flags = array("q", bytes(8 * count)), array("q", bytes(8 * count))
+        self._missing = array("q", bytes(8 * len(stream)))
+        self._starts = array("q", (self._table[:, 1] - length).astype(np.int64).tobytes())
+        self._last: dict[str, Bar] = {}
 
     def columns(self) -> Columns:
         """The columns."""
-        stream = self._stream
-        names = tuple(sorted({bar.symbol for bar in stream}))
-        numbers = {name: number for number, name in enumerate(names)}
-        total, position, was_late = len(stream), 0, False
-        while position < total:
-            stop = position + 1
-            while stop < total and stream[stop].end == stream[position].end:
-                stop += 1
-            late = self._instant(stream[position:stop], position, unusual=was_late)
-            was_late = late
-            position = stop
-        self._firsts.append(total)
+        firsts, until = self._firsts, self._until
+        instant, count, late, asked = 0, len(until), False, True
+        while instant < count:
+            stop = until[instant]
+            if stop > instant and not late:
+                # Plain bars follow each other: none is missing, none is late, and the session is the last one.
+                self._sessions[instant:stop] = array("q", [len(self._plans) - 1]) * (stop - instant)
+                last = range(max(firsts[stop] - len(self._series), firsts[instant]), firsts[stop])
+                self._last |= {self._stream[row].symbol: self._stream[row] for row in last}
+                instant, asked = stop, False
+                continue
+            if not asked:
+                self._feed.passed((bar.symbol, bar.end, bar.timeframe) for bar in self._last.values())
+                asked = True
+            late = self._instant(instant, unusual=late)
+            instant += 1
+        self._flag_odd()
         return Columns(
-            names,
-            stream[0].timeframe,
-            tuple(self._plans),
-            array("q", [numbers[bar.symbol] for bar in stream]),
-            array("q", [bar.open for bar in stream]),
-            array("q", [bar.high for bar in stream]),
-            array("q", [bar.low for bar in stream]),
-            array("q", [bar.close for bar in stream]),
-            array("q", [bar.volume for bar in stream]),
-            self._missing,
-            self._starts,
-            self._ends,
-            self._firsts,
-            self._sessions,
-            self._flags,
+            names=tuple(symbol for symbol, _ in self._series),
+            timeframe=self._timeframe,
+            plans=tuple(self._plans),
+            symbols=self._column(0),
+            opens=self._column(2),
+            highs=self._column(3),
+            lows=self._column(4),
+            closes=self._column(5),
+            volumes=self._column(6),
+            missing=self._missing,
+            starts=self._starts,
+            ends=array("q", [self._stream[first].end for first in firsts[:-1]]),
+            firsts=firsts,
+            sessions=self._sessions,
+            flags=self._flags,
         )
 
-    def _instant(self, group: Sequence[Bar], position: int, *, unusual: bool) -> bool:
+    def _column(self, number: int) -> array[int]:
+        return array("q", self._table[:, number].tobytes())
+
+    def _instant(self, instant: int, *, unusual: bool) -> bool:
         """Take in the bars of one instant; whether some other symbol is late then."""
-        feed, end = self._feed, group[0].end
+        feed, rows = self._feed, range(self._firsts[instant], self._firsts[instant + 1])
+        end = self._stream[rows[0]].end
         session = feed.session if end <= feed.until else feed.enter(end)
         if not self._plans or session != self._plans[-1].day:
             self._plans.append(feed.plan())
-            plan = self._plans[-1]
-            unusual |= len(plan.trading) > 1 or len(plan.zones) > 2
+        plan = self._plans[-1]
+        unusual |= len(plan.trading) > 1 or len(plan.zones) > 2
         late = bool(feed.late(end))
-        for bar in group:
-            self._missing.append(feed.arrive(bar))
-            self._starts.append(feed.start(bar))
-            unusual |= self._odd(bar)
-        self._ends.append(end)
-        self._firsts.append(position)
-        self._sessions.append(len(self._plans) - 1)
-        self._flags.append(unusual or late or len({bar.symbol for bar in group}) < len(group))
+        for row in rows:
+            bar = self._stream[row]
+            self._missing[row] = feed.arrive(bar)
+            self._starts[row] = feed.start(bar)
+        self._sessions[instant] = len(self._plans) - 1
+        self._flags[instant] = unusual or late
         return late
 
-    def _odd(self, bar: Bar) -> bool:
-        plain = bar.complete and bar.ex is None and bar.timeframe == self._stream[0].timeframe
-        prices = min(bar.open, bar.low, bar.close) > 0 and max(bar.open, bar.high, bar.close) < p.PRICE_MOST
-        return not (plain and prices and 0 <= bar.volume < p.PRICE_MOST)
+    def _flag_odd(self) -> None:
+        """Say at which instants something other than plain bars of one timeframe comes, or two of one symbol."""
+        import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
+
+        table = self._table
+        prices, volumes = table[:, 2:6], table[:, 6]
+        odd = (table[:, 7] != 1) | (prices.min(axis=1) <= 0) | (prices.max(axis=1) >= p.PRICE_MOST)
+        odd |= (volumes < 0) | (volumes >= p.PRICE_MOST)
+        odd[1:] |= (table[1:, 1] == table[:-1, 1]) & (table[1:, 0] == table[:-1, 0])
+        others = [number for number, (_, timeframe) in enumerate(self._series) if timeframe != self._timeframe]
+        odd |= np.isin(table[:, 0], others)
+        odd[[row for row, bar in enumerate(self._stream) if bar.ex is not None]] = True
+        for instant in set(np.searchsorted(self._firsts, np.flatnonzero(odd), "right") - 1):
+            self._flags[instant] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +260,21 @@ def kernel_of(guards: GuardSet) -> Kernel | str:
     costs = (execution.spread.value, execution.slippage.value, execution.volatility.value, execution.cap.value)
     if refusal is None and too_fine(*costs, execution.commission_per_order.micros):
         refusal = "the costs are finer than native code is made for"
+    if refusal is None and not _plain_fills(execution):
+        refusal = "orders fill in parts, by chance, or for fees other than one an order"
     if refusal is not None:
         return refusal
     kernel = Kernel(guards)
     left = kernel.unsupplied()
     return f"no native code supplies {', '.join(f'`{name}`' for name in left)}" if left else kernel
+
+
+def _plain_fills(policy: ExecutionPolicy) -> bool:
+    """Whether a market order that fills always fills whole, for a fee that depends on nothing."""
+    faults = policy.faults
+    by_chance = faults.rejects.value or faults.partial_fills.value
+    other_fees = policy.commission_per_share.micros or policy.commission_rate.value or policy.commission_minimum.micros
+    return not (by_chance or other_fees or policy.participation or policy.commission_maximum)
 
 
 def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:

@@ -95,7 +95,7 @@ def both(set_: GuardSet, bars: Sequence[Bar], timeframe: str, **params: str) -> 
     asked = host(timeframe, **params)
     strategy = asked.in_arrays
     assert strategy is not None
-    columns = Columns.of(bars, set_.bundle.calendar)
+    columns = Columns.of(bars, set_)
     played = play(kernel(set_), columns, targets_of(strategy, columns))
     _, files = run_files(set_, bars, host=asked)
     agree(set_, columns, played, files)
@@ -205,7 +205,7 @@ def test_what_a_policy_reads_and_nobody_supplies_is_said() -> None:
 
 
 def test_targets_are_one_for_each_bar_and_bounded() -> None:
-    columns = Columns.of(minutes(("SPY",), 20), "XNYS")
+    columns = Columns.of(minutes(("SPY",), 20), guards())
     with pytest.raises(BacktestError, match="20 bars have 3 targets"):
         play(kernel(guards()), columns, [1, 2, 3])
     with pytest.raises(BacktestError, match="above"):
@@ -218,7 +218,7 @@ def test_random_targets_agree_too() -> None:
     """Long, short and flat at random, several positions at once: crossing zero is two orders, and many are denied."""
     chance = random.Random(4)
     bars = minutes(("IBM", "SPY"), 600, seed=7)
-    columns = Columns.of(bars, "XNYS")
+    columns = Columns.of(bars, guards())
     wanted = [chance.choice([HOLD, HOLD, 0, 50, 120, -60]) for _ in columns.symbols]
     played = play(kernel(guards()), columns, wanted)
     ends = {end: number for number, end in enumerate(columns.ends)}

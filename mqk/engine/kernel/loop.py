@@ -47,15 +47,20 @@ def fill_open(
                     enter(m, f, session)
                     judge_account(m, f, a)
                 begun = 1
-                if m[row + p.ROW_WAIT] > 0:
+                side = m[row + p.ROW_SIDE]
+                price = fill_price(m, side, opens[bar], highs[bar], lows[bar], closes[bar])
+                # What came late never does better than at the opens it missed.
+                if m[p.LATENCY] > 0 and m[row + p.ROW_PRICE] != 0:
+                    price = max(price, m[row + p.ROW_PRICE]) if side > 0 else min(price, m[row + p.ROW_PRICE])
+                meets = starts[bar] >= m[row + p.ROW_AT]
+                if meets:
+                    m[row + p.ROW_PRICE] = price
+                if meets and m[row + p.ROW_WAIT] > 0:
                     m[row + p.ROW_WAIT] -= 1
-                else:
+                elif meets:
                     number -= 1
                     take_off(m, number)
                     m[row + p.ROW_FILLED_AT] = at
-                    m[row + p.ROW_PRICE] = fill_price(
-                        m, m[row + p.ROW_SIDE], opens[bar], highs[bar], lows[bar], closes[bar]
-                    )
                     m[m[p.AT_FILLS] + filled * 2] = row
                     m[m[p.AT_FILLS] + filled * 2 + 1] = opens[bar]
                     filled += 1
