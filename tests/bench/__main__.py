@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, check, diff, guard, history, lookahead, loop, peers, scale
+from tests.bench import arrays, backtest, check, diff, guard, history, lookahead, loop, peers, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -43,6 +43,12 @@ def main() -> None:
     for rate in loop.measure(POLICIES):
         figures = (f"{rate.bars_per_second:,.0f}", f"{rate.ratio:.2f}x", f"{rate.megabytes:,}")
         table.add_row(rate.name, *figures, f"{rate.orders:,}", f"{rate.denied:,}")
+    console.print(table)
+    titles = ("bars per second", "compiling s", "columns s", "peak MB", "orders", "denied")
+    table = Table("SMA 20/50 in arrays, compiled, all guards of MAIN on", *titles, box=None)
+    for played in arrays.measure(POLICIES):
+        paid = (f"{played.compiling:.2f}", f"{played.reading:.2f}", f"{played.megabytes:,}")
+        table.add_row(played.name, f"{played.bars_per_second:,.0f}", *paid, f"{played.orders:,}", f"{played.denied:,}")
     console.print(table)
     table = Table(
         "recorded decisions judged again, eight rules", "decisions", "seconds", "ratio", "flips", "MB", box=None
