@@ -11,7 +11,6 @@ measure nothing: how many trades may lose within a week (a crossing of means on 
 from __future__ import annotations
 
 import random
-import resource
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -30,6 +29,7 @@ from mqk.market import Bar, calendar_of
 from mqk.policy import Span, StrategySpec, effective_bundle, load_policies
 from mqk.quantity import Count
 from mqk.strategies import Context, Param, Registry, StrategyHost
+from tests.bench.memory import peak_megabytes
 
 USD: Final = 1_000_000
 MINUTE: Final = 60 * USD
@@ -162,7 +162,7 @@ def measure_one(policies: Path, symbols: tuple[str, ...], count: int) -> list[Sp
 
 def peak() -> int:
     """The most memory this process has held so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return peak_megabytes()
 
 
 # -- the bare loop: what a careful person writes without mqk -------------------------------------------------------
