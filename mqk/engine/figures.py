@@ -6,6 +6,7 @@ them (state.py, trades.py), and judging.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -56,20 +57,34 @@ def figures(names: frozenset[str]) -> tuple[Figure, ...]:
 def exposures(state: EngineState) -> None:
     """Longs, shorts and their net, as far as working orders can take them, at the last prices."""
     highest = lowest = longs = shorts = opening = 0
-    for line in state.lines.values():
-        if line.price is None or not line.busy:
+    for line in busy(state):
+        price = line.price
+        if price is None:
             continue
         most, least = line.qty + line.working_buy, line.qty - line.working_sell
-        highest += most * line.price
-        lowest += least * line.price
-        longs += max(most, 0) * line.price
-        shorts += max(-least, 0) * line.price
+        up, down = most * price, least * price
+        highest += up
+        lowest += down
+        if up > 0:
+            longs += up
+        if down < 0:
+            shorts -= down
         opening += not line.qty
     account = state.account
     account.highest_net_exposure, account.lowest_net_exposure = highest, lowest
     account.net_exposure = max(abs(highest), abs(lowest))
     account.long_exposure, account.short_exposure = longs, shorts
     account.opening_positions = opening
+
+
+def busy(state: EngineState) -> list[Line]:
+    """The symbols that are held or in which orders work; how many others there are costs nothing."""
+    lines, positions = state.lines, state.ledger.positions
+    found = [lines[symbol] for symbol in positions]
+    if state.working:
+        others = dict.fromkeys(order.symbol for order in state.working.values() if order.symbol not in positions)
+        found += [lines[symbol] for symbol in others if lines[symbol].busy]
+    return found
 
 
 def margin(state: EngineState) -> None:
@@ -98,10 +113,8 @@ def held_positions(state: EngineState) -> None:
     """Every symbol that is held, or in which orders work, by symbol."""
     found = state.held_positions
     found.clear()
-    for symbol in sorted(state.lines):
-        line = state.lines[symbol]
-        if not line.busy:
-            continue
+    for line in sorted(busy(state), key=_BY_SYMBOL):
+        symbol = line.symbol
         view = HeldPosition()
         view.symbol, view.qty = symbol, line.qty
         view.working_buy, view.working_sell = line.working_buy, line.working_sell
@@ -143,9 +156,12 @@ def session(state: EngineState) -> None:
         return
     view.open = plan.is_open(now)
     view.date = plan.day
-    inside = plan.opens <= now <= plan.closes
-    view.since_open = now - plan.opens if inside else MISSING
-    view.until_close = plan.closes - now if inside else MISSING
+    trading = plan.trading
+    opens, closes = trading[0][0], trading[-1][1]
+    if opens <= now <= closes:
+        view.since_open, view.until_close = now - opens, closes - now
+    else:
+        view.since_open = view.until_close = MISSING
 
 
 def time_of_day(state: EngineState) -> None:
@@ -203,7 +219,7 @@ def position(state: EngineState) -> None:
     held = state.ledger.positions.get(state.order.symbol)
     view.average_price = _average(state, state.order.symbol)
     view.unrealised = 0 if held is None else held.value - held.cost
-    working = [each for each in _working(state) if each.symbol == state.order.symbol]
+    working = _working_of(state, line)
     view.working_orders = len(working)
     if line is None:
         view.opened_today = view.adds = 0
@@ -211,9 +227,11 @@ def position(state: EngineState) -> None:
         return
     view.opened_today = line.opened_today
     view.since_exit = MISSING if line.closed_at is None else max(state.clock.now - line.closed_at, 0)
-    buys = {each.client_order_id for each in working if each.side == "BUY"} if line.qty >= 0 else set()
-    sells = {each.client_order_id for each in working if each.side == "SELL"} if line.qty <= 0 else set()
-    entries = max(len(line.entries | buys), len(line.entries | sells))
+    entries = len(line.entries)
+    if working:
+        buys = {each.client_order_id for each in working if each.side == "BUY"} if line.qty >= 0 else set()
+        sells = {each.client_order_id for each in working if each.side == "SELL"} if line.qty <= 0 else set()
+        entries = max(len(line.entries | buys), len(line.entries | sells))
     view.adds = max(entries - 1, 0)
 
 
@@ -259,6 +277,13 @@ def _working(state: EngineState) -> list[Order]:
     return [each for each in state.working.values() if each is not state.aside]
 
 
+def _working_of(state: EngineState, line: Line | None) -> list[Order]:
+    """The orders at work in the order's symbol, without the one that is judged as if it were not."""
+    if line is None or (not line.working_buy and not line.working_sell):
+        return []
+    return [each for each in _working(state) if each.symbol == line.symbol]
+
+
 def _average(state: EngineState, symbol: str) -> int:
     """What a share cost on average, in micros, rounded against the trader: up what was bought, down what was sold."""
     held = state.ledger.positions.get(symbol)
@@ -271,6 +296,7 @@ def _given(price: int) -> int | None:
     return None if price is MISSING else price
 
 
+_BY_SYMBOL: Final = attrgetter("symbol")
 _AGELESS: Final[Mapping[str, int]] = MappingProxyType({})
 # What a symbol's last bar says, and what is stale once that bar is.
 _OF_THE_BAR: Final = frozenset({"market.price", "market.volume", "market.range"})

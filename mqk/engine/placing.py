@@ -7,13 +7,14 @@ rules, and what the broker answers (answers.py).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mqk.dsl.missing import MISSING
 from mqk.engine.effects import Cancel, Effect, Refused, Submit
 from mqk.engine.errors import EngineError
 from mqk.engine.recording import explained
 from mqk.guards import Decision, Enforcement, Finding, Point, Result
+from mqk.guards.catalogue import VIEWS
 from mqk.guards.points import ALLOW
 from mqk.orders import (
     EventKind,
@@ -32,10 +33,14 @@ from mqk.strategies import Target
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mqk.engine.figures import Figure
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
     from mqk.guards.views import Windows
     from mqk.strategies import Targets
+
+# Which of the order guard's views are the windows.
+_WINDOWS: Final = tuple(VIEWS[Point.ORDER]).index("windows")
 
 
 def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]) -> None:
@@ -106,7 +111,7 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
         tif=tif,
         reduce_only=reduce_only,
     )
-    worst = _show(state, order)
+    worst = _show(state, order, state.order_figures)
     mask = _judge(state, state.windows.view)
     decision = None
     denied = mask & state.deny_bits
@@ -191,8 +196,11 @@ def judge_working(state: EngineState, held: Order, now: int, order: Order | None
     clock.now = max(before, now)
     try:
         windows = state.windows.without("orders", order.created_at, clock.now, order.qty * worst)
-        _show(state, asked)
+        _show(state, asked, state.gate_figures)
         mask = _judge(state, windows)
+        if mask or state.explain:
+            # Whoever keeps the moment keeps all of it.
+            _show(state, asked, state.order_figures)
         if mask & state.deny_bits and state.recording is not None:
             state.recording.order(state, windows, mask, None, kept_back=order.client_order_id)
         if mask or state.explain:
@@ -218,10 +226,10 @@ def _alike(order: Order) -> tuple[str, str, int, str, int | None, int | None]:
     return (order.symbol, order.side.value, order.qty, order.type.value, order.limit_price, order.stop_price)
 
 
-def _show(state: EngineState, asked: Order) -> int:
+def _show(state: EngineState, asked: Order, figures: tuple[Figure, ...]) -> int:
     """Fill the views that the order guard takes; returns the worst price, zero when nobody knows one."""
     worst = _show_order(state, asked)
-    for figure in state.order_figures:
+    for figure in figures:
         figure(state)
     return worst
 
@@ -287,7 +295,9 @@ def _without_market(decision: Decision, symbol: str) -> Decision:
 def _judge(state: EngineState, windows: Windows) -> int:
     if windows is state.windows.view:
         return state.judge_order(*state.order_views)
-    return state.judge_order(*state.shown(Point.ORDER, windows).values())
+    views = list(state.order_views)
+    views[_WINDOWS] = windows
+    return state.judge_order(*views)
 
 
 def _decide(state: EngineState, windows: Windows) -> Decision:

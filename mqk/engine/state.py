@@ -71,6 +71,7 @@ class EngineState:
         "feed_mask",
         "firm",
         "flattening",
+        "gate_figures",
         "guards",
         "held_positions",
         "histories",
@@ -212,6 +213,8 @@ class EngineState:
         read = {point: names_read(guard) for point, guard in guards.guards.items()}
         self.order_figures, self.account_figures = figures(read[Point.ORDER]), figures(read[Point.ACCOUNT])
         self.bar_figures, self.feed_figures = figures(read[Point.BAR]), figures(read[Point.FEED])
+        # At the gate only what its rules read; where moments are kept, all of it is worked out before an order is placed.
+        self.gate_figures = self.order_figures
         self.remembers_orders = "order.same_age" in read[Point.ORDER]
         if self.keeps_moments:
             # Rules that are still to be written may read any of it.

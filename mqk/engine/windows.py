@@ -44,6 +44,15 @@ class _Window:
     def answer(self) -> int:
         return self.amount if self.total else len(self.entries)
 
+    def holds(self, at: int, amount: int) -> bool:
+        """Whether an event of this moment and amount is in it; the newest are looked at first."""
+        for when, _, much in reversed(self.entries):
+            if when == at and much == amount:
+                return True
+            if when < at:
+                break
+        return False
+
     def drop(self) -> None:
         self.amount -= self.entries.popleft()[2]
 
@@ -81,14 +90,15 @@ class WindowCounts:
     def record(self, stream: str, at: int, amount: int = 0) -> None:
         """Count one event of a stream at an instant (epoch micros, not before the last one), with its amount."""
         plan = self._plan
+        answers = vars(self.view)
         for window in self._by_stream.get(stream, ()):
             window.entries.append((at, _UNPLACED if plan is None else window.place(plan), amount))
             window.amount += amount
             if window.micros is not None:
                 self._next = min(self._next, window.entries[0][0] + window.micros)
-                setattr(self.view, window.attribute, window.answer())
-            elif plan is not None:
-                setattr(self.view, window.attribute, window.answer())
+            elif plan is None:
+                continue
+            answers[window.attribute] = window.amount if window.total else len(window.entries)
 
     def advance(self, now: int) -> None:
         """Let go of what is too old at `now`."""
@@ -125,6 +135,19 @@ class WindowCounts:
 
     def without(self, stream: str, at: int, now: int, amount: int = 0) -> Windows:
         """The answers as they would be at `now` had one event of a stream, at `at`, not happened. Changes nothing."""
+        if now > self._next:
+            return self._without_old(stream, at, now, amount)
+        # Nothing has grown too old meanwhile: only the windows of the stream can answer otherwise.
+        view = Windows()
+        answers = vars(view)
+        answers.update(vars(self.view))
+        for window in self._by_stream.get(stream, ()):
+            if answers[window.attribute] is not MISSING and window.holds(at, amount):
+                answers[window.attribute] -= amount if window.total else 1
+        return view
+
+    def _without_old(self, stream: str, at: int, now: int, amount: int) -> Windows:
+        """The same, some events having grown too old."""
         view = Windows()
         for name, windows in self._by_stream.items():
             for window in windows:
