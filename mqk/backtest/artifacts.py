@@ -48,8 +48,9 @@ _DAY: Final = 86_400 * MICROS
 
 def decimal_text(micros: int) -> str:
     """An amount with all six decimals and nothing else, as a table holds it."""
-    whole, rest = divmod(abs(micros), MICROS)
-    return f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"
+    if micros >= 0:
+        return f"{micros // MICROS}.{micros % MICROS:06d}"
+    return f"-{-micros // MICROS}.{-micros % MICROS:06d}"
 
 
 def orders_csv(record: Recorder, orders: Mapping[str, Order]) -> bytes:
@@ -122,24 +123,30 @@ def corporate_actions_csv(record: Recorder) -> bytes:
 def equity_csv(record: Recorder) -> bytes:
     """Equity and cash at every instant of the feed, after all its bars."""
     lines = ["at,equity,cash"]
-    # Dates change once a day, times of the day come back every day, and cash seldom moves: each is written once.
-    day, date = -1, ""
-    times: dict[int, str] = {}
-    known, cash_text = 0, decimal_text(0)
+    # Dates change once a day, times of the day come back every day, and both amounts seldom move: each is written once.
+    day, date, times = -_DAY, "", _Times()
+    amount, amounts = 0, f"{decimal_text(0)},{decimal_text(0)}"
+    known = 0
+    add = lines.append
     for at, equity, cash in record.curve:
-        if at // _DAY != day:
-            day = at // _DAY
-            date = format_instant(day * _DAY)[:11]
-        time = times.get(at - day * _DAY)
-        if time is None:
-            time = times[at - day * _DAY] = format_instant(at)[11:]
-        if cash != known:
-            known, cash_text = cash, decimal_text(cash)
-        whole, rest = divmod(equity, MICROS)
-        amount = f"{whole}.{rest:06d}" if equity >= 0 else decimal_text(equity)
-        lines.append(f"{date}{time},{amount},{cash_text}")
-    lines.append("")
+        since = at - day
+        if not 0 <= since < _DAY:
+            day = at // _DAY * _DAY
+            date, since = format_instant(day)[:11], at - day
+        if equity != amount or cash != known:
+            amount, known = equity, cash
+            amounts = f"{decimal_text(equity)},{decimal_text(cash)}"
+        add(f"{date}{times[since]},{amounts}")
+    add("")
     return "\n".join(lines).encode()
+
+
+class _Times(dict[int, str]):
+    """Times of the day, by micros since midnight UTC, each written out once."""
+
+    def __missing__(self, since: int) -> str:
+        text = self[since] = format_instant(since)[11:]
+        return text
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.backtest.audit import AuditTrail
+from mqk.backtest.audit import AuditTrail, quoted_json
 from mqk.engine import (
     Adjusted,
     BarRejected,
@@ -101,7 +101,7 @@ class Recorder:
                 self.halts += 1
             case _:
                 pass
-        self.audit.append(effect.at, effect.kind, _placeless(effect.to_json()))
+        self.audit.keep(effect.at, effect.kind, _told, effect)
 
     def close(self, at: int) -> None:
         """The end of the run: nothing is left unsaid."""
@@ -120,19 +120,7 @@ class Recorder:
         match event:
             case Filled(fill=fill):
                 self.fills.append(fill)
-                self.audit.append(
-                    at,
-                    "fill",
-                    {
-                        "fill_id": fill.fill_id,
-                        "client_order_id": fill.order_id,
-                        "symbol": fill.symbol,
-                        "side": fill.side,
-                        "qty": fill.qty,
-                        "price": format_money(fill.price),
-                        "fee": format_money(fill.fee),
-                    },
-                )
+                self.audit.keep(at, "fill", _fill, fill)
             case Rejected(client_order_id=order, reason=reason):
                 self.audit.append(at, "reject", {"client_order_id": order, "reason": reason})
             case Cancelled(client_order_id=order, reason=reason):
@@ -167,6 +155,20 @@ class Recorder:
     def _refused(self, rules: tuple[str, ...]) -> None:
         self.denied += 1
         self.denied_by_rule.update(rules)
+
+
+def _told(effect: Effect) -> dict[str, Any]:
+    return _placeless(effect.to_json())
+
+
+def _fill(fill: Fill) -> str:
+    """A fill as canonical JSON; there are so many that it is written out by hand."""
+    order, name, symbol = quoted_json(fill.order_id), quoted_json(fill.fill_id), quoted_json(fill.symbol)
+    fee, price = format_money(fill.fee), format_money(fill.price)
+    return (
+        f'{{"client_order_id":{order},"fee":"{fee}","fill_id":{name},"price":"{price}","qty":{fill.qty},'
+        f'"side":"{fill.side}","symbol":{symbol}}}'
+    )
 
 
 def _placeless(data: dict[str, Any]) -> dict[str, Any]:

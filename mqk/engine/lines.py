@@ -116,6 +116,8 @@ class Line:
 
     def worst_qty(self) -> int:
         """The largest number of shares, long or short, that can be held once working orders fill."""
+        if not self.working_buy and not self.working_sell:
+            return abs(self.qty)
         return max(abs(self.qty + self.working_buy), abs(self.qty - self.working_sell))
 
     def reducible(self, *, buying: bool) -> int:

@@ -98,6 +98,7 @@ def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
 def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect], *, reduce_only: bool = False) -> None:
     """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
     symbol, side, qty, kind, limit, stop, tif = intent
+    state.fresh = None
     order = Order(
         client_order_id(state.engine, state.run_id, state.sequence),
         symbol,
@@ -132,6 +133,8 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
     if state.remembers_orders:
         state.placed.setdefault(_alike(order), []).append((state.now, order.client_order_id))
     effects.append(Submit(order, worst, state.now, decision))
+    if decision is None and state.leeway is not None:
+        state.fresh = order
 
 
 def _refuse(state: EngineState, intent: Intent, denied: int, effects: list[Effect]) -> None:
@@ -173,6 +176,7 @@ def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: lis
             # Asked already, or refused at this very instant: asking again would only be refused again, without end.
             continue
         state.cancel_asked[order.client_order_id] = state.now
+        state.fresh = None
         # A cancel may be refused and asked for again, so that the request is named by what the order has been through.
         state.put(apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
         state.windows.record("cancels", state.now)
@@ -185,6 +189,9 @@ def judge_working(state: EngineState, held: Order, now: int, order: Order | None
     With `order`, about what is to become of it.
     """
     asked = held if order is None else order
+    if state.fresh is asked and now == state.clock.now:
+        # Judged at this very instant, with nothing having happened since: it would be judged on the same figures.
+        return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
     order = held
     line, clock = state.lines[order.symbol], state.clock
     leaves = order.leaves

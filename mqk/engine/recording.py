@@ -18,11 +18,12 @@ from mqk.guards.record_table import RecordTable
 from mqk.guards.whole import written_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mqk.engine.figures import Figure
     from mqk.engine.state import EngineState
     from mqk.guards import Decision, Guard, GuardSet
+    from mqk.guards.record import Shot
     from mqk.guards.views import Windows
 
 # What is said where no rule says it: nothing is ordered at a price that nobody knows.
@@ -56,7 +57,7 @@ class Recording:
         self._guards = guards
         self._run_id = run_id
         self._number = 0
-        self._orders = plan(Point.ORDER)
+        self._take: Callable[[Windows], Shot] | None = None
         self._known: dict[int, tuple[str, str, str, tuple[str, ...]]] = {}
         self.table = RecordTable(tuple(sorted(window_attribute(spec.slot) for spec in guards.windows)))
 
@@ -71,7 +72,9 @@ class Recording:
         if placed is None and outcome[2] != "deny":
             outcome = (*outcome[:2], "deny", NO_MARKET)
         name = f"{kept_back}.gate" if kept_back is not None else self._name()
-        shot = self._orders.take(state.shown(Point.ORDER, windows))
+        if self._take is None:
+            self._take = plan(Point.ORDER).taker(state.shown(Point.ORDER, windows))
+        shot = self._take(windows)
         client = kept_back if placed is None else placed
         head = order_head(name, self._run_id, state.run.mode, state.clock.now, outcome, state.order, client)
         self.table.add(Point.ORDER, head, shot)

@@ -71,6 +71,7 @@ class EngineState:
         "feed_mask",
         "firm",
         "flattening",
+        "fresh",
         "gate_figures",
         "guards",
         "held_positions",
@@ -120,6 +121,8 @@ class EngineState:
     lines: dict[str, Line]
     histories: dict[str, HostWindow]
     leeway: Leeway | None
+    fresh: Order | None
+    """In a backtest, the order that was judged last, while nothing has happened since."""
 
     def __init__(
         self,
@@ -146,7 +149,12 @@ class EngineState:
         self.engine = bundle.engine
         self.bundle_sha256 = bundle.sha256
         self.run_id = run_id
-        self.leeway, self.explain, self.recording = None, explain, Recording(guards, run_id) if record else None
+        self.leeway, self.fresh, self.explain, self.recording = (
+            None,
+            None,
+            explain,
+            Recording(guards, run_id) if record else None,
+        )
         self.host = host if host is not None else StrategyHost.of(bundle)
         self.costs = CostModel.of_policy(bundle.execution)
         self.ledger = Ledger(capital)
@@ -213,7 +221,7 @@ class EngineState:
         read = {point: names_read(guard) for point, guard in guards.guards.items()}
         self.order_figures, self.account_figures = figures(read[Point.ORDER]), figures(read[Point.ACCOUNT])
         self.bar_figures, self.feed_figures = figures(read[Point.BAR]), figures(read[Point.FEED])
-        # At the gate only what its rules read; where moments are kept, all of it is worked out before an order is placed.
+        # At the gate only what its rules read; where moments are kept, all of it before an order is placed.
         self.gate_figures = self.order_figures
         self.remembers_orders = "order.same_age" in read[Point.ORDER]
         if self.keeps_moments:
@@ -253,7 +261,8 @@ class EngineState:
 
     def expose(self, line: Line) -> None:
         """Bring a symbol's part of the gross exposure up to date."""
-        exposure = line.worst_qty() * line.price if line.price is not None else 0
+        price = line.price
+        exposure = line.worst_qty() * price if price is not None else 0
         self.account.gross_exposure += exposure - line.exposure
         line.exposure = exposure
 
@@ -268,23 +277,26 @@ class EngineState:
 
     def put(self, order: Order) -> None:
         """Hold an order as it is now: its working shares, what its buying costs, and how many orders are at work."""
-        before = self.orders.get(order.client_order_id)
+        name, account = order.client_order_id, self.account
+        before = self.orders.get(name)
         change = order.leaves - (0 if before is None else before.leaves)
+        self.orders[name] = order
+        if order.status.is_final:
+            self.working.pop(name, None)
+            self.cancel_asked.pop(name, None)
+        else:
+            self.working[name] = order
+        account.working_orders = len(self.working)
+        if not change:
+            return
         line = self.lines[order.symbol]
-        value = change * self.worst_prices[order.client_order_id]
+        value = change * self.worst_prices[name]
         if order.side is Side.BUY:
             line.working_buy += change
-            self.account.working_buy_value += value
+            account.working_buy_value += value
         else:
             line.working_sell += change
-            self.account.working_sell_value += value
-        self.orders[order.client_order_id] = order
-        if order.status.is_final:
-            self.working.pop(order.client_order_id, None)
-            self.cancel_asked.pop(order.client_order_id, None)
-        else:
-            self.working[order.client_order_id] = order
-        self.account.working_orders = len(self.working)
+            account.working_sell_value += value
         self.expose(line)
 
     def begin_session(self) -> None:

@@ -64,7 +64,7 @@ def step(state: EngineState, event: Event) -> list[Effect]:
     effects: list[Effect] = []
     kind = type(event)
     if state.leeway is not None:
-        state.leeway.open = False
+        state.leeway.open, state.fresh = False, None
     if kind is BarArrived:
         _on_bar(state, event, effects)  # type: ignore[arg-type] # the type has just been looked at
         return effects

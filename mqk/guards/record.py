@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -96,6 +96,28 @@ class Plan:
         windows = dict(vars(views["windows"])) if "windows" in views else {}
         ages = tuple(views[view].ages.get(name, 0) for view, _, name in (r.name.partition(".") for r in self.aging))
         return Shot(facts, collections, windows, ages)
+
+    def taker(self, views: Mapping[str, Any]) -> Callable[[Any], Shot]:
+        """The same for views that stay the same objects: a call with the windows takes the moment that they hold."""
+        readers = [
+            (subject.read if len(subject.attributes) > 1 else partial(_read, subject), views[subject.view])
+            for subject in self.subjects
+        ]
+        groups = [(group, views[group.ref.name]) for group in self.groups]
+        aging = [(views[view], name) for view, _, name in (ref.name.partition(".") for ref in self.aging)]
+
+        def take(windows: Any) -> Shot:
+            try:
+                facts = tuple([read(view) for read, view in readers])
+            except AttributeError:
+                # A fact is missing that must be there: each view is looked into.
+                facts = tuple([_read(subject, views[subject.view]) for subject in self.subjects])
+            elements = tuple(
+                [tuple([_element(group, each) for each in found]) if found else () for group, found in groups]
+            )
+            return Shot(facts, elements, vars(windows).copy(), tuple([view.ages.get(name, 0) for view, name in aging]))
+
+        return take
 
 
 @cache

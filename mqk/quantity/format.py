@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from mqk.quantity.errors import QuantityError
@@ -120,9 +121,15 @@ def format_instant(micros: int) -> str:
     Raises QuantityError "range" outside the years 1 to 9999.
     """
     seconds, rest = divmod(micros, MICROS)
+    day, second = divmod(seconds, 86_400)
+    fraction = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}{fraction}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day(days: int) -> str:
+    """The date of so many days since 1970. Raises QuantityError "range" outside the years 1 to 9999."""
     try:
-        moment = _EPOCH + timedelta(seconds=seconds)
+        return format_date(_EPOCH + timedelta(days=days))
     except OverflowError as error:
         raise QuantityError("range", "an instant lies within the years 1 to 9999") from error
-    fraction = f".{rest:06d}".rstrip("0") if rest else ""
-    return f"{format_date(moment)}T{moment:%H:%M:%S}{fraction}Z"
