@@ -91,7 +91,7 @@ class SimulatedMarket:
             late, opened = self._latency.submit, book.opened
             plain = self._whole and order.type is OrderType.MARKET and order.leg is None
             self.special += not plain
-            book.orders.append(Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain))
+            book.orders.append(Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain=plain))
         return Accepted(order.client_order_id, now)
 
     def cancel(self, client_order_id: str, symbol: str, reason: str, now: int) -> Event | None:
@@ -139,7 +139,13 @@ class SimulatedMarket:
                 if self._latency.submit:
                     price = resting.offered(price)
                 if opened >= resting.due:
-                    events.append(self._fill(book, resting, order.qty, price, bar.open, at))
+                    self._remove(book, resting)
+                    name, qty = order.client_order_id, order.qty
+                    fee = costs.fees.flat
+                    if fee is None:
+                        fee = costs.fees.of(qty, qty * price)
+                    fill = Fill(f"{name}-1", name, order.symbol, order.side.value, qty, price, fee, at)
+                    events.append(Filled(fill, name, bar.open))
                 else:
                     events += self._told(book, resting, at)
             elif resting.left:
@@ -350,9 +356,9 @@ class SimulatedMarket:
 
     def _remove(self, book: Book, resting: Resting) -> None:
         self.special -= not resting.plain
-        book.orders = [each for each in book.orders if each is not resting]
-        if not book.orders:
+        if len(book.orders) == 1:
             del self._books[resting.order.symbol]
+        book.orders = [each for each in book.orders if each is not resting]
 
 
 def _find(book: Book, client_order_id: str) -> Resting | None:

@@ -5,7 +5,7 @@ What lives here: what is remembered of an order between two bars. What does not:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mqk.engine import ReplaceRejected
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mqk.orders import Order
 
 
-@dataclass(slots=True)
 class Resting:
     """An order and how far it has come. Bars of its symbol are numbered from when the first order came to rest.
 
@@ -31,25 +30,28 @@ class Resting:
     `replace` are the bars by which a cancel and a change arrive.
     """
 
-    order: Order
-    due: int
-    since: int
-    at: int
-    plain: bool
-    filled: int = 0
-    reduced: int = 0
-    traded: int = 0
-    value: int = 0
-    fee: int = 0
-    fills: int = 0
-    set_off: bool = False
+    # Most orders are plain and fill at their first open: what they never come to use is not made for each of them.
+    filled = 0
+    reduced = 0
+    traded = 0
+    value = 0
+    fee = 0
+    fills = 0
+    set_off = False
     worst: int | None = None
-    met: bool = False
-    seen: int = -1
+    met = False
+    seen = -1
     cancel: int | None = None
-    reason: str = ""
-    replace: int = 0
+    reason = ""
+    replace = 0
     replacement: Order | None = None
+
+    def __init__(self, order: Order, due: int, since: int, at: int, *, plain: bool) -> None:
+        self.order = order
+        self.due = due
+        self.since = since
+        self.at = at
+        self.plain = plain
 
     @property
     def left(self) -> int:
@@ -97,11 +99,14 @@ class Resting:
         return one.leg is not None and one.parent_id == two.parent_id and one.leg is not two.leg
 
 
-@dataclass(slots=True)
 class Book:
     """What rests in one symbol, oldest first: the bars that have opened, and the shares of the last that are left."""
 
-    orders: list[Resting] = field(default_factory=list)
-    opened: int = 0
-    measured: int = -1
-    room: int | None = None
+    __slots__ = ("measured", "opened", "orders", "room")
+
+    def __init__(self) -> None:
+        self.orders: list[Resting] = []
+        self.opened = 0
+        # The bar whose shares `room` counts, by its end.
+        self.measured = -1
+        self.room: int | None = None

@@ -178,6 +178,12 @@ def _read_symbol(text: str) -> str:
 def read_commission(text: str) -> Money:
     """What a broker takes for an order, `1 USD per order`. Raises QuantityError."""
     amount, per, unit = text.partition(" per ")
+    if not per and re.search(r"\d(%|bps)$", text):
+        advice = f"write `commission_rate: {text}`, beside `commission: 0 USD per order`"
+        raise QuantityError("unit", f"`{text}` is a part of the value traded, not an amount for an order", advice)
+    if unit in ("share", "shares"):
+        advice = f"write `commission_per_share: {amount}`, beside `commission: 0 USD per order`"
+        raise QuantityError("unit", f"`{text}` is charged for a share, not for an order", advice)
     if not per:
         raise QuantityError("unit", f"`{text}` does not say what it is charged for", f"write `{text} per order`")
     if unit != "order":
