@@ -235,6 +235,16 @@ def test_c48_rejects_at_the_market_count_and_their_storm_halts() -> None:
     assert run.summary.orders == 5, "the fifth reject within five minutes is a storm"
 
 
+def test_c47_c49_flattening_takes_what_the_market_gives_and_goes_on_until_nothing_is_held() -> None:
+    deep = [replace(each, volume=10**6) for each in daily("SPY", [100 * USD, 100 * USD])]
+    after = daily("SPY", [100 * USD, 100 * USD, 81 * USD, 66 * USD, *[60 * USD] * 10])[2:]
+    bars = [*deep, *(replace(each, volume=20_000) for each in after)]
+    run = Run(bars, {0: {"SPY": 990}}, set_=guards(shadow=("CAP-01", "LOSS-01"), overlays=("thin_volume",)))
+    sold = [each.qty for each in run.fills() if each.side == "SELL"]
+    assert (run.summary.posture, run.summary.open_positions) == ("FLATTENING", {})
+    assert sold == [200, 200, 200, 200, 190], "a hundredth of what was traded, every day"
+
+
 STRESSES = ("slippage_x2", "latency_high", "partial_fills", "rejects", "fees_high", "thin_volume")
 
 
