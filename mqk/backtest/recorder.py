@@ -6,6 +6,7 @@ What lives here: counting and writing down. What does not: files (artifacts.py) 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.audit import AuditTrail, quoted_json
@@ -14,6 +15,7 @@ from mqk.engine import (
     BarRejected,
     Cancelled,
     CancelRejected,
+    Decided,
     Effect,
     Event,
     Expired,
@@ -34,7 +36,23 @@ if TYPE_CHECKING:
     from mqk.portfolio import Fill
 
 HALTING: Final = frozenset({"halt", "flatten", "disarm"})
+MOST_STOPS: Final = 20
+"""As many stops as are told in full; all of them are in the audit trail."""
 _PLACES: Final = frozenset({"file", "line", "layer", "title"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A time at which a rule stopped the engine: when, which rule, with what outcome, and what it said."""
+
+    at: int
+    rule: str
+    outcome: str
+    why: str
+
+    def to_json(self) -> dict[str, str]:
+        """As metrics hold it."""
+        return {"at": format_instant(self.at), "rule": self.rule, "outcome": self.outcome, "why": self.why}
 
 
 class Recorder:
@@ -42,17 +60,20 @@ class Recorder:
 
     __slots__ = (
         "_again",
+        "_said",
         "actions",
         "audit",
         "bars_rejected",
         "curve",
         "denied",
         "denied_by_rule",
+        "failed",
         "fills",
         "halts",
         "losses",
         "profits",
         "refused_by_rule",
+        "stops",
         "submitted",
         "trades",
         "won",
@@ -76,6 +97,10 @@ class Recorder:
         self.won = 0
         self.profits = 0
         self.losses = 0
+        # The first times that a rule stopped the engine, and what a strategy failed of, which ended the run.
+        self.stops: list[Stop] = []
+        self.failed: str | None = None
+        self._said: Decision | None = None
         # The equity curve: instant, equity and cash, one point for every instant of the feed, after all its bars.
         self.curve: list[tuple[int, int, int]] = []
 
@@ -97,11 +122,20 @@ class Recorder:
                 self.actions.append(effect)
             case BarRejected():
                 self.bars_rejected += 1
+            case Decided(decision=decision):
+                self._said = decision
             case LatchSet(latch=latch) if latch.outcome in HALTING:
                 self.halts += 1
+                if len(self.stops) < MOST_STOPS:
+                    self.stops.append(Stop(effect.at, latch.rule, latch.outcome, self._why(latch.rule)))
             case _:
                 pass
         self.audit.keep(effect.at, effect.kind, _told, effect)
+
+    def aborted(self, at: int, reason: str) -> None:
+        """Write down that a strategy failed, which ends the run."""
+        self.failed = reason
+        self.audit.append(at, "aborted", {"reason": reason})
 
     def close(self, at: int) -> None:
         """The end of the run: nothing is left unsaid."""
@@ -146,6 +180,11 @@ class Recorder:
             self.profits += gain
         else:
             self.losses -= gain
+
+    def _why(self, rule: str) -> str:
+        """What the last decision says of a rule; nothing where another moment led to it."""
+        findings = () if self._said is None else self._said.findings
+        return next((finding.message for finding in findings if finding.rule == rule), "")
 
     def _tell_again(self, symbol: str, at: int) -> None:
         last, times = self._again.pop(symbol, (None, 0))

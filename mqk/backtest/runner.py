@@ -52,6 +52,7 @@ from mqk.engine import (
 )
 from mqk.engine.gate import authorise, authorise_replacement
 from mqk.market import Bar, CalendarError, calendar_of, columns_of, data_sha256, without_garbage_collection
+from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,8 @@ def run_backtest(
 
     The order of `bars` does not matter: they are taken by end, then symbol. A halt stops new positions, never the run.
     Artifacts go into the folder `out`, when given, whole or not at all. `on_progress` is told (bars done, bars in all)
-    now and then. `host` stands in for the strategies of the policy; `sources` say where the bars came from.
+    now and then. `host` stands in for the strategies of the policy; `sources` say where the bars came from. A strategy
+    that fails ends the run, which leaves its artifacts up to there; the summary says why.
 
     Raises BacktestError for bars that no engine could run on and for a folder that may not be written, and
     StrategyError for strategies that cannot be set up.
@@ -116,7 +118,12 @@ def run_files(
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
-    _play(state, record, stream, columns, on_progress=on_progress)
+    try:
+        _play(state, record, stream, columns, on_progress=on_progress)
+    except StrategyError as fault:
+        if fault.code != "failed":
+            raise
+        _abort(state, record, str(fault))
     summary = summarise(state, record, bars=len(stream), data=data)
     record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
     files = {
@@ -166,6 +173,19 @@ def _play(
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault
     run.finish()
+
+
+def _abort(state: EngineState, record: Recorder, reason: str) -> None:
+    """A strategy failed: the run ends here, with what it came to and why."""
+    # The strategy was asked at an instant whose bars are in, and which has no point of the curve yet.
+    at = max(state.now, state.context.now)
+    account = state.account
+    if record.curve and record.curve[-1][0] >= at:
+        record.curve.pop()
+    record.curve.append((at, account.equity, account.cash))
+    state.now = at
+    record.aborted(at, reason)
+    record.close(at)
 
 
 class _Run:

@@ -21,7 +21,7 @@ from mqk.quantity import format_instant, format_money
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mqk.backtest.recorder import Recorder
+    from mqk.backtest.recorder import Recorder, Stop
     from mqk.backtest.sources import Source
     from mqk.engine import EngineState, Refused
     from mqk.guards import Latch
@@ -35,7 +35,8 @@ class BacktestSummary:
 
     `orders` were placed, `fills` came of them, `denied` intents were refused (`denied_by_rule` counts each rule that
     asked for it); `halts` counts the times a rule stopped the engine; `trades` the fills that closed shares. `held` are
-    the latches at the end; `sample` is a refusal of the rule that denied most, None when nothing was denied.
+    the latches at the end; `stops` the first times that a rule stopped it, `failed` what a strategy failed of, which
+    ended the run; `sample` is a refusal of the rule that denied most, None when nothing was denied.
     """
 
     engine: str
@@ -62,6 +63,8 @@ class BacktestSummary:
     posture: str
     held: tuple[Latch, ...]
     open_positions: Mapping[str, int]
+    stops: tuple[Stop, ...]
+    failed: str | None
     artifacts_sha256: str
     sample: Refused | None
 
@@ -123,6 +126,8 @@ class BacktestSummary:
                 for latch in self.held
             ],
             "open_positions": dict(sorted(self.open_positions.items())),
+            "stops": [stop.to_json() for stop in self.stops],
+            "failed": self.failed,
         }
 
     def _figures(self) -> dict[str, Any]:
@@ -217,6 +222,8 @@ def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, art
         figures=figures,
         posture=state.run.posture,
         held=state.latches.held(),
+        stops=tuple(record.stops),
+        failed=record.failed,
         open_positions={symbol: state.ledger.qty(symbol) for symbol in sorted(state.ledger.positions)},
         artifacts_sha256=artifacts,
         sample=None if worst is None else record.refused_by_rule[worst],

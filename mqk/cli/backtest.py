@@ -6,18 +6,20 @@ What lives here: the arguments, the progress bar and the text of the summary. Th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from mqk.backtest import BacktestSummary, Battery, run_battery
 from mqk.backtest.sources import Source
 from mqk.cli import decision
-from mqk.cli.bars import BarsOption, EndOption, MoreBars, StartOption, between, given, load_bars
+from mqk.cli.bars import BarsOption, EndOption, Given, MoreBars, StartOption, between, given, load_bars
 from mqk.cli.bound import Bound, bind
 from mqk.cli.exits import Exit, Failure
-from mqk.cli.options import AsOfOption, EngineOption, Format, FormatOption, PoliciesOption
+from mqk.cli.options import AsOfOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, progress, say, table
 from mqk.engine import decision_json
 from mqk.market import Bar
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
+_MOST_STOPS: Final = 5
+
+
 def _names(text: str) -> list[str]:
     return [name for each in text.split(",") if (name := each.strip())]
 
 
+EnginesOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="ID,...", help="The engine, or several: each with its own capital, in DIR/ID."),
+]
 StressOption = Annotated[
     str | None,
     typer.Option("--stress", metavar="NAME,...", parser=_names, help="Stresses to run the same under, one by one."),
@@ -41,7 +50,7 @@ StressOption = Annotated[
 
 @app.command()
 def backtest(
-    engine: EngineOption,
+    engine: EnginesOption,
     bars: BarsOption,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go.")] = None,
     *,
@@ -67,25 +76,75 @@ def backtest(
 
     Also: `mqk backtest compare A B` says in what two runs differ.
     """
-    bound = bind(policies, engine, as_of=as_of, overlays=overlay or ())
-    stresses = {name: bind(policies, engine, as_of=as_of, overlays=[*(overlay or ()), name]) for name in stress or ()}
+    asked = _Asked(policies, as_of, tuple(overlay or ()), tuple(stress or ()), start, end, prove_no_lookahead, format_)
+    names = _names(engine)
     with given([*bars, *(more or [])]) as found:
-        chosen = between(load_bars(bound, found.paths), start, end)
-    if prove_no_lookahead:
-        proof = proven(bound, chosen)
-        if out is None and format_ is Format.JSON:
-            print_json(proof.to_json())
-        elif format_ is Format.TEXT or not proof.holds:
+        runs = [asked.bound(name, found, alone=len(names) == 1) for name in names]
+    if out is None and not prove_no_lookahead:
+        raise Failure("missing option `--out`", "name a folder for the artifacts")
+    told = {}
+    failing = False
+    for run in runs:
+        place = out if out is None or len(runs) == 1 else out / run.bound.bundle.engine
+        result, well = _one(run, place, found.sources, asked)
+        told[run.bound.bundle.engine] = result
+        failing |= not well
+    if format_ is Format.JSON:
+        print_json(next(iter(told.values())) if len(told) == 1 else {"engines": told})
+    raise typer.Exit(Exit.FINDING if failing else Exit.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks for, whichever engine it is about."""
+
+    policies: Path | None
+    as_of: date | None
+    overlays: tuple[str, ...]
+    stresses: tuple[str, ...]
+    start: date | None
+    end: date | None
+    prove: bool
+    format: Format
+
+    def bound(self, engine: str, found: Given, *, alone: bool) -> _Runnable:
+        """An engine with its bars. Beside other engines, each is given those of its own timeframes."""
+        bound = bind(self.policies, engine, as_of=self.as_of, overlays=self.overlays)
+        under = {
+            name: bind(self.policies, engine, as_of=self.as_of, overlays=[*self.overlays, name])
+            for name in self.stresses
+        }
+        bars = between(load_bars(bound, found.paths), self.start, self.end)
+        own = bars if alone else [bar for bar in bars if bar.timeframe in bound.bundle.timeframes]
+        return _Runnable(bound, under, own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runnable:
+    """One engine, the same under each stress, and the bars of all of them."""
+
+    bound: Bound
+    stresses: Mapping[str, Bound]
+    bars: Sequence[Bar]
+
+
+def _one(run: _Runnable, out: Path | None, sources: Sequence[Source], asked: _Asked) -> tuple[dict[str, Any], bool]:
+    """Prove and run one engine as asked: what came of it for programs, and whether it is well; text is said at once."""
+    text = asked.format is Format.TEXT
+    told: dict[str, Any] = {}
+    if asked.prove:
+        proof = proven(run.bound, run.bars)
+        if text:
             say(*proof_lines(proof))
         if out is None or not proof.holds:
-            raise typer.Exit(Exit.DONE if proof.holds else Exit.FINDING)
-    if out is None:
-        raise Failure("missing option `--out`", "name a folder for the artifacts")
-    ran = backtested(bound, chosen, out, found.sources, stresses)
-    if format_ is Format.JSON:
-        print_json(ran.to_json())
-        return
-    say(*summary_lines(ran.base), "", *stress_lines(ran), *denial_lines(ran.base), f"artifacts in {out}")
+            return proof.to_json(), proof.holds
+        told = {"lookahead": proof.to_json()}
+    assert out is not None
+    ran = backtested(run.bound, run.bars, out, sources, run.stresses)
+    if text:
+        say(*summary_lines(ran.base), "", *stop_lines(ran.base), *stress_lines(ran), *denial_lines(ran.base))
+        say(f"artifacts in {out}", *([""] if asked.prove else []))
+    return {**ran.to_json(), **told}, ran.base.failed is None
 
 
 def backtested(
@@ -138,6 +197,19 @@ def proof_lines(proof: Proof) -> list[str]:
             "",
         ]
     return [f"look-ahead in {len(proof.leaks)} of {len(proof.strategies)}", *(f"  {leak}" for leak in proof.leaks), ""]
+
+
+def stop_lines(summary: BacktestSummary) -> list[str]:
+    """Why the engine was stopped, the first times; nothing when it never was."""
+    told = [
+        f"stopped on {format_instant(stop.at)} by {stop.rule} ({stop.outcome})" + (f": {stop.why}" if stop.why else "")
+        for stop in summary.stops[:_MOST_STOPS]
+    ]
+    if summary.halts > len(told):
+        told.append(f"… and {summary.halts - len(told):,} more")
+    if summary.failed is not None:
+        told.append(f"ended early: {summary.failed}")
+    return [*told, ""] if told else []
 
 
 def stress_lines(ran: Battery) -> list[str]:

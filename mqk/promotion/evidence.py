@@ -39,7 +39,7 @@ _HELP: Final = "run the backtest again, and leave its files as they are"
 class Evidence:
     """What a run left behind. Money in micros, instants in epoch micros.
 
-    `halted` is whether any rule stopped it on the way, or held anything at its end.
+    `halted` is whether any rule stopped it on the way, or held anything at its end, or a strategy failed.
     """
 
     engine: str
@@ -142,7 +142,7 @@ def _evidence(
         curve=curve,
         fills=fills,
         actions=actions,
-        halted=bool(stops) or _posture(audit) != "NORMAL",
+        halted=bool(stops) or _posture(audit) != "NORMAL" or any(line["kind"] == "aborted" for line in audit),
     )
 
 

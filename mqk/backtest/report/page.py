@@ -65,6 +65,7 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
         "verdict": _verdict(metrics),
         "key": _key_figures(metrics),
         "halts": _halts(lines),
+        "why": {(stop["at"], stop["rule"]): stop["why"] for stop in metrics["stops"]},
         "equity": _equity_chart(initial, points),
         "drawdown": _drawdown_chart(drawdowns),
         "exposure": _exposure_charts(exposures, caps),
@@ -86,6 +87,8 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
 
 def _verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """How it ended, and in which tone to say so."""
+    if metrics["failed"] is not None:
+        return f"ended early: {metrics['failed']}", "bad"
     if metrics["posture"] != "NORMAL":
         rules = ", ".join(each["rule"] for each in metrics["held"])
         return f"{metrics['posture']} at the end, held by {rules}", "bad"
