@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ENV := .venv/.project-installed
+PEERS := tests/bench/.venv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,7 +25,7 @@ mutate: $(ENV)  ## every small mistake in the shipped policies, each noticed by 
 fuzz: $(ENV)  ## every backend on a million generated policies and facts; diff on ten thousand pairs of policies
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-bench: $(ENV)  ## generated guards against hand-written ones and other engines; bars per second
+bench: $(ENV) $(PEERS)/.installed  ## generated guards against hand-written ones and other engines; bars per second
 	$(BIN)/python -m tests.bench
 
 lint: $(ENV)  ## style, formatting, types and the floors of the architecture
@@ -48,7 +49,7 @@ lock: $(ENV)  ## resolve pyproject.toml again into requirements.lock: names, ver
 
 clean:  ## stop the database of this checkout, remove what was built and the environment
 	if [ -x $(BIN)/mqk ]; then for dir in .mqk .mqk/demo; do $(BIN)/mqk db stop --data-dir $$dir; done; fi
-	rm -rf .mqk .venv build dist tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .mqk .venv $(PEERS) build dist tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock is complete, so pip has nothing to resolve. --no-compile: only what is imported gets compiled.
@@ -63,3 +64,9 @@ $(ENV): pyproject.toml .venv/.lock-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
 		--no-deps --no-build-isolation -e .
 	@touch $@
+
+# The peers of the benchmark, whose needs must not mix with ours. Without them it is run all the same.
+$(PEERS)/.installed: tests/bench/requirements.lock
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile \
+		--no-deps --require-hashes -r $< && touch $@ || echo "the peers of the benchmark could not be installed: they are left out"

@@ -73,11 +73,15 @@ class Instants:
         session = np.searchsorted(opens, at, "left") - 1
         plain = np.ones(len(first), bool)
         place = np.searchsorted(first, np.arange(len(ends)), "right") - 1
+        scans: dict[tuple[int, ...], Callable[..., bytearray] | None] = {}
         for number, (symbol, timeframe) in enumerate(series):
             rows = np.flatnonzero(table[:, 0] == number)
             regular = _regular(calendar, opens, closes, timeframe)
             good = _follows(table[rows], session[place[rows]], opens, closes, regular, TIMEFRAMES[timeframe])
-            scan = _scan(guards.bar, symbol)
+            ours = tuple(i for i, rule in enumerate(guards.bar.rules) if rule.symbols is None or symbol in rule.symbols)
+            if ours not in scans:
+                scans[ours] = _scan(guards.bar, ours)
+            scan = scans[ours]
             if scan is None:
                 good[:] = False
             else:
@@ -121,15 +125,12 @@ def _follows(bars: Any, session: Any, opens: Any, closes: Any, regular: Any, ste
     return good
 
 
-def _scan(guard: Guard, symbol: str) -> Callable[..., bytearray] | None:
-    """What judges a series of plain bars of a symbol; None where a rule asks for more than a bar tells."""
-    rules = [rule for rule in guard.rules if rule.symbols is None or symbol in rule.symbols]
-    return emit_scan(tuple(_compiled(guard, rules)), _FACTS, _BEFORE) if all(map(_tells, rules)) else None
-
-
-def _compiled(guard: Guard, rules: Sequence[GuardRule]) -> list[Any]:
-    chosen = set(map(id, rules))
-    return [each for rule, each in zip(guard.rules, guard.compiled, strict=True) if id(rule) in chosen]
+def _scan(guard: Guard, ours: Sequence[int]) -> Callable[..., bytearray] | None:
+    """What judges a series of plain bars by some of the rules; None where one asks for more than a bar tells."""
+    if not all(_tells(guard.rules[i]) for i in ours):
+        return None
+    compiled = guard.compiled
+    return emit_scan([compiled[i] for i in ours], _FACTS, _BEFORE)
 
 
 def _tells(rule: GuardRule) -> bool:

@@ -101,9 +101,9 @@ def play(
         if moved:
             account.gross_exposure = gross
             context.equity = equity = account.equity = ledger.equity()
+            outside = outside or not low <= equity <= high
             if equity > peak:
                 account.peak_equity = peak = equity
-            outside = outside or not low <= equity <= high
         if outside or now > until:
             if not _goes_on(state, group, effects):
                 if not effects:
@@ -113,14 +113,14 @@ def play(
         context.now = now
         for bar in group:
             context.symbol = symbol = bar.symbol
-            context.bar = bar
-            context.bars = windows[symbol]
+            context.bar, context.bars = bar, windows[symbol]
             try:
                 targets = on_bar(context)
             except Exception as fault:
                 raise failure(fault, state.host.strategy, symbol) from fault
             if targets:
-                catch_up(state, now)
+                if now != state.now:
+                    catch_up(state, now)
                 aim(state, targets, "target", effects)
         if effects:
             leeway.open = False

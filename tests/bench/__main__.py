@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import arrays, backtest, check, diff, guard, history, lookahead, loop, peers, scale
+from tests.bench import arrays, backtest, check, diff, growth, guard, history, lookahead, loop, peers, peers_loop, scale
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -40,7 +40,9 @@ def main() -> None:
         table.add_row(name, f"{speed.bars:,}", f"{speed.bars_per_second:,.0f}", str(speed.orders), str(speed.denied))
     console.print(table)
     table = Table("SMA 20/50 on one-minute bars", "bars per second", "ratio", "peak MB", "orders", "denied", box=None)
-    for rate in loop.measure(POLICIES):
+    rates = loop.measure(POLICIES)
+    bare = {int(rate.name.split(" ")[0]): rate.bars_per_second for rate in rates if rate.ratio == 1.0}
+    for rate in [*rates, *peers_loop.measure(bare)]:
         figures = (f"{rate.bars_per_second:,.0f}", f"{rate.ratio:.2f}x", f"{rate.megabytes:,}")
         table.add_row(rate.name, *figures, f"{rate.orders:,}", f"{rate.denied:,}")
     console.print(table)
@@ -49,6 +51,10 @@ def main() -> None:
     for played in arrays.measure(POLICIES):
         paid = (f"{played.compiling:.2f}", f"{played.reading:.2f}", f"{played.megabytes:,}")
         table.add_row(played.name, f"{played.bars_per_second:,.0f}", *paid, f"{played.orders:,}", f"{played.denied:,}")
+    console.print(table)
+    table = Table("cost of a bar of MAIN", "ns per bar", "ratio", "orders", box=None)
+    for grown in growth.measure(POLICIES):
+        table.add_row(grown.name, f"{grown.nanoseconds:,.0f}", f"{grown.ratio:.2f}x", f"{grown.orders:,}")
     console.print(table)
     table = Table(
         "recorded decisions judged again, eight rules", "decisions", "seconds", "ratio", "flips", "MB", box=None

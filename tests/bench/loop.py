@@ -2,7 +2,7 @@
 
 What lives here: the bars, the strategy, the bare loop and their timing. Both trade SMA 20/50, long or flat, at the next
 open, on one symbol of a million one-minute bars and on ten of a hundred thousand, interleaved. What does not: peers
-from other packages (peers_backtest.py).
+from other packages (peers_loop.py).
 
 The rules are MAIN's, all of them, over bars of `1m`. One limit is lifted, or the run would soon end in retreat and
 measure nothing: how many trades may lose within a week (a crossing of means on a random walk loses most of them).
@@ -26,7 +26,7 @@ from typing import ClassVar, Final
 from mqk.backtest import run_backtest
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar, calendar_of
-from mqk.policy import Span, StrategySpec, effective_bundle, load_policies
+from mqk.policy import Bundle, Span, StrategySpec, effective_bundle, load_policies
 from mqk.quantity import Count
 from mqk.strategies import Context, Param, Registry, StrategyHost
 from tests.bench.memory import peak_megabytes
@@ -117,16 +117,14 @@ def minutes(symbols: tuple[str, ...], count: int) -> list[Bar]:
 
 def guards(policies: Path, symbols: Sequence[str] = NAMES) -> GuardSet:
     """All guards of MAIN, for bars of `1m` of these symbols."""
-    bundle = effective_bundle(load_policies([policies]), "MAIN")
-    lifted = replace(bundle.limits["losing_trades"], value=Count(10**9, "trades"))
-    return compile_bundle(
-        replace(
-            bundle,
-            timeframes=("1m",),
-            universe=tuple(symbols),
-            limits={**bundle.limits, "losing_trades": lifted},
-        )
-    )
+    return compile_bundle(lifted(effective_bundle(load_policies([policies]), "MAIN"), symbols))
+
+
+def lifted(bundle: Bundle, symbols: Sequence[str] = NAMES) -> Bundle:
+    """The bundle for bars of `1m`, with the one limit lifted that would end every run early."""
+    many = replace(bundle.limits["losing_trades"], value=Count(10**9, "trades"))
+    limits = {**bundle.limits, "losing_trades": many}
+    return replace(bundle, timeframes=("1m",), universe=tuple(symbols), limits=limits)
 
 
 def host() -> StrategyHost:
