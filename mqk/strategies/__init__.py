@@ -22,12 +22,16 @@ from mqk.strategies.params import Param, ParamKind, ParamValue, read_params
 from mqk.strategies.registry import GROUP, Registry
 from mqk.strategies.sma_cross import SmaCross
 from mqk.strategies.swing_trend import SwingTrend
+from mqk.strategies.weights import LONG_ONLY, Bound, Bounds, Rejection, Shared, broken, share_out, shares
 
 __all__ = [
     "GROUP",
     "HOLD",
+    "LONG_ONLY",
     "ArrayStrategy",
     "BarWindow",
+    "Bound",
+    "Bounds",
     "Context",
     "ExpMeanrev",
     "Holding",
@@ -36,6 +40,8 @@ __all__ = [
     "ParamKind",
     "ParamValue",
     "Registry",
+    "Rejection",
+    "Shared",
     "SmaCross",
     "Strategy",
     "StrategyError",
@@ -44,6 +50,9 @@ __all__ = [
     "SymbolBars",
     "Target",
     "Targets",
+    "broken",
     "failure",
     "read_params",
+    "share_out",
+    "shares",
 ]

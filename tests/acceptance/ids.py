@@ -41,6 +41,7 @@ FAMILIES: Final = {
         *_numbered("GATE", "01 03 04"),
         *_numbered("SNP", "01 03 04 05"),
     ),
+    "weights": (*_numbered("ALC", "02 03 04 06"), *_numbered("CST", "01 02 04")),
     "isolation": _numbered("ISO", "01 02 04 05"),
     "configuration": (*_numbered("CFG", "1 2 3 5 6 7 9 10 11 13 14 15 17"), *_numbered("SEC", "1 2 4 5 6 8")),
 }
