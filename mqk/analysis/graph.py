@@ -42,9 +42,13 @@ class Picture:
 
 
 def of_lifecycle(machine: LifecycleSource) -> Picture:
-    """A state machine."""
+    """A state machine. What only leaves a state as it is, unasked, is not drawn: it changes nothing."""
     nodes = tuple(Node(state, state, kind) for state, kind in machine.states.items())
-    arrows = tuple(Arrow(move.from_states, move.to, move.by, _conditions(move)) for move in machine.transitions)
+    arrows = tuple(
+        Arrow(starts, move.to, move.by, _conditions(move))
+        for move in machine.transitions
+        if (starts := tuple(state for state in move.from_states if state != move.to))
+    )
     return Picture(machine.id, nodes, arrows, states=True)
 
 

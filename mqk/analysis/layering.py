@@ -126,10 +126,13 @@ def _moves(low: Bundle, high: Bundle) -> Iterator[Diagnostic]:
     if not differing:
         return
     environments = [PolicyEnvironment.of(bundle, Point.TRANSITION) for bundle in (low, high)]
+    read: dict[tuple[str, ...], frozenset[str]] = {}
     for machine in high.lifecycles.values():
         for move in machine.transitions:
-            texts = [text.text for text in (move.when, move.require) if text is not None]
-            causes = [differing[name] for name in differing if name in rests_on(high, texts)]
+            texts = tuple(text.text for text in (move.when, move.require) if text is not None)
+            if texts not in read:
+                read[texts] = rests_on(high, texts) if texts else frozenset()
+            causes = [differing[name] for name in differing if name in read[texts]]
             if not causes:
                 continue
             answer = _opened(move, environments[0], environments[1], high)

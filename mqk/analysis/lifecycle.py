@@ -110,6 +110,7 @@ class _Moves:
 
     def ambiguous(self) -> Iterator[Diagnostic]:
         """Pairs of transitions that one moment lets a command take both."""
+        answers: dict[frozenset[str], Answer] = {}
         for one, other in combinations(self._machine.transitions, 2):
             shared = [state for state in one.from_states if state in other.from_states]
             if one.by != other.by or not shared:
@@ -117,7 +118,10 @@ class _Moves:
             both = [each for each in (self._when(one), self._when(other)) if each is not None]
             if len(both) < 2:
                 continue  # without conditions, or with broken ones, they are told apart or refused elsewhere
-            answer = self._possible(both)
+            # Machines say the same few conditions over and over: each pair of them is decided once.
+            said_by_both = frozenset(move.when.text for move in (one, other) if move.when is not None)
+            answer = answers.get(said_by_both) or self._possible(both)
+            answers[said_by_both] = answer
             if answer.verdict is Verdict.PROVED:
                 continue
             said = f", as with {answer.witness}" if answer.witness is not None else ""
@@ -137,16 +141,18 @@ class _Moves:
             return Reached(invariant, Answer(Verdict.UNDECIDED, why="its conditions do not check"))
         starts = [self._initial(), *([invariant.since] if invariant.since is not None else [])]
         seen = set(starts)
-        open_: dict[Span, Answer] = {}
+        open_: dict[tuple[str | None, ...], Answer] = {}
         paths: deque[tuple[str, tuple[Step, ...]]] = deque((start, ()) for start in dict.fromkeys(starts))
         while paths:
             state, path = paths.popleft()
             for move in self._machine.transitions:
-                if state not in move.from_states:
+                # What leaves a state as it is leads nowhere.
+                if state not in move.from_states or state == move.to:
                     continue
-                if move.span not in open_:
-                    open_[move.span] = self._unproven(move, when, without)
-                answer = open_[move.span]
+                said = tuple(None if text is None else text.text for text in (move.when, move.require))
+                if said not in open_:
+                    open_[said] = self._unproven(move, when, without)
+                answer = open_[said]
                 if answer.verdict is Verdict.PROVED:
                     continue
                 further = (*path, Step(state, move.by, move.to, move.span))

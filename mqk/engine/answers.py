@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mqk.engine.errors import EngineError
 from mqk.engine.events import Accepted, Cancelled, CancelRejected, Expired, Filled, Rejected, Replaced, ReplaceRejected
-from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, apply
+from mqk.orders import EventKind, Order, OrderEvent, OrderEventError
 from mqk.portfolio import LedgerError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def take(state: EngineState, answer: Answer) -> bool:
         )
     if isinstance(answer, Filled):
         return _fill(state, order, answer)
-    after = _moved(order, _event(order, answer))
+    after = _moved(state, order, _event(order, answer))
     if after is order:
         return False
     state.put(after)
@@ -77,7 +77,7 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
             f" `{order.client_order_id}` a {order.side} of `{order.symbol}`",
             "halt, and reconcile with the broker",
         )
-    after = _moved(order, OrderEvent(f"fill:{fill.fill_id}", EventKind.PARTIAL_FILL, fill.qty))
+    after = _moved(state, order, OrderEvent(f"fill:{fill.fill_id}", EventKind.PARTIAL_FILL, fill.qty))
     if after is order:
         return False
     line = state.lines[order.symbol]
@@ -104,8 +104,8 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     return True
 
 
-def _moved(order: Order, event: OrderEvent) -> Order:
+def _moved(state: EngineState, order: Order, event: OrderEvent) -> Order:
     try:
-        return apply(order, event)
+        return state.machine.apply(order, event)
     except OrderEventError as fault:
         raise EngineError("book", fault.message, fault.help) from fault

@@ -24,7 +24,6 @@ from mqk.orders import (
     OrderEvent,
     OrderStatus,
     Side,
-    apply,
     client_order_id,
     targets_to_orders,
 )
@@ -178,7 +177,7 @@ def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: lis
         state.cancel_asked[order.client_order_id] = state.now
         state.fresh = None
         # A cancel may be refused and asked for again, so that the request is named by what the order has been through.
-        state.put(apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
+        state.put(state.machine.apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
         state.windows.record("cancels", state.now)
         effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))
 

@@ -17,7 +17,7 @@ from mqk.engine.windows import WindowCounts
 from mqk.guards import Enforcement, LatchBook, outside, views
 from mqk.guards.catalogue import VIEWS
 from mqk.guards.points import POSTURE_OF, Point
-from mqk.orders import CostModel, Order, Side
+from mqk.orders import CostModel, Order, OrderMachine, Side
 from mqk.portfolio import Ledger
 from mqk.strategies import Context, StrategyHost
 
@@ -42,7 +42,7 @@ class EngineState:
     decision that allowed it, for a price of some 0.1 ms an order. With `record`, `recording` keeps every decision about
     an order, and all others that are news, as columns.
 
-    Raises StrategyError when the bundle's strategies cannot be set up.
+    Raises StrategyError when the bundle's strategies cannot be set up, PolicyError when it has no lifecycle `order`.
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class EngineState:
         "ledger",
         "leeway",
         "lines",
+        "machine",
         "margin",
         "market",
         "next_plan",
@@ -157,7 +158,7 @@ class EngineState:
         )
         self.host = host if host is not None else StrategyHost.of(bundle)
         self.costs = CostModel.of_policy(bundle.execution)
-        self.ledger = Ledger(capital)
+        self.machine, self.ledger = OrderMachine.of(guards), Ledger(capital)
         self.lines, self.histories = {}, {}
         # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.
         self.orders: dict[str, Order] = {}

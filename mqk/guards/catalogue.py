@@ -56,6 +56,7 @@ VIEWS: Mapping[Point, Mapping[str, type]] = MappingProxyType(
             "reconcile": outside.Reconcile,
             "clock": views.Clock,
             "session": views.Session,
+            "order": outside.OrderLife,
         },
         Point.DIFFERENCE: {"difference": outside.Difference, "run": views.Run, "clock": views.Clock},
         Point.CANDIDATE: {"candidate": outside.Candidate},

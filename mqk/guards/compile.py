@@ -21,6 +21,7 @@ from mqk.guards.guard import Guard, GuardRule, Waiver, WindowSpec, limits_read
 from mqk.guards.index import INDEXED, symbols_of
 from mqk.guards.machine import Machine, compile_machine, unknown_placeholders
 from mqk.guards.names import Names
+from mqk.guards.order_life import OrderMoves, compile_moves, strangers
 from mqk.guards.points import Enforcement, Point
 from mqk.guards.supply import unsupplied
 from mqk.policy import (
@@ -36,6 +37,7 @@ from mqk.policy import (
     error,
     expression_fault,
 )
+from mqk.policy.order_life import ORDER_MACHINE
 
 # Orders that only reduce are judged by rules that say so, and by no others: exits are free.
 _GATES: Mapping[Point, str] = {Point.ORDER: "order.reduces"}
@@ -51,6 +53,7 @@ class GuardSet:
     guards: Mapping[Point, Guard]
     machines: Mapping[str, Machine]
     windows: tuple[WindowSpec, ...]
+    order_moves: OrderMoves | None = None
 
     @property
     def order(self) -> Guard:
@@ -103,11 +106,14 @@ def compile_bundle(bundle: Bundle) -> GuardSet:
             for word, span, help_ in unknown_placeholders(source, bundle)
         ]
     compiler.transitions(machines.values())
+    orders = machines.get(ORDER_MACHINE)
+    if orders is not None:
+        compiler.diagnostics += strangers(orders)
     compiler.refuse_unread(machines.values())
     if compiler.diagnostics:
         raise PolicyError(compiler.diagnostics)
     windows = tuple(sorted(compiler.windows.values(), key=lambda spec: spec.slot))
-    return GuardSet(bundle, guards, machines, windows)
+    return GuardSet(bundle, guards, machines, windows, None if orders is None else compile_moves(orders))
 
 
 def compile_guard(bundle: Bundle, point: Point) -> Guard:

@@ -14,6 +14,7 @@ from mqk.guards.environment import PolicyEnvironment
 from mqk.guards.explain import explain
 from mqk.guards.guard import Guard, limits_read
 from mqk.guards.lookup import ViewLookup
+from mqk.guards.outside import OrderLife
 from mqk.guards.points import ALLOW, WARN
 from mqk.policy import Bundle, LifecycleSource, Span, Text, canonical_text, did_you_mean
 
@@ -105,7 +106,8 @@ class Machine:
 
         `names` gives the words for a confirmation sentence, such as `run.id`. Conditions that cannot be judged refuse.
         """
-        lookup = ViewLookup(views)
+        # Nobody's move but an order's is about an order.
+        lookup = ViewLookup({"order": OrderLife(), **views})
         declared = [tr for tr in self.transitions if tr.event == event and state in tr.from_states]
         if not declared:
             return Verdict(None, (f"`{event}` is not possible from {state}",))

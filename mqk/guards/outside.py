@@ -112,6 +112,22 @@ class Reconcile(View):
 
 
 @dataclass(slots=True, init=False, eq=False)
+class OrderLife(View):
+    """An order to which something happens, with that taken in; what moves of the lifecycle `order` see."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("complete", "started", "replacing", "acknowledged")
+
+    complete: Annotated[bool, Fact(t.BOOL, "in moves of orders, whether nothing of it is left to fill", optional=True)]
+    started: Annotated[bool, Fact(t.BOOL, "in moves of orders, whether any share of it has filled", optional=True)]
+    replacing: Annotated[
+        bool, Fact(t.BOOL, "in moves of orders, whether a change of it is asked for and unanswered", optional=True)
+    ]
+    acknowledged: Annotated[
+        bool, Fact(t.BOOL, "in moves of orders, whether the broker has ever answered for it", optional=True)
+    ]
+
+
+@dataclass(slots=True, init=False, eq=False)
 class Difference(View):
     """One difference between the engine's book and the broker's."""
 

@@ -1,145 +1,102 @@
-"""The life of an order as one declared table, and the pure function that moves an order along it.
+"""The life of an order: a lifecycle policy as a table of statuses, and the pure function that moves an order along it.
 
-It forgives every race a broker can honestly produce and refuses whatever cannot have happened; who sends events, and
+It takes in every race that the policy has a move for and refuses whatever cannot have happened; who sends events, and
 what a fill does to the account, is not its business.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mqk.orders.amounts import Amounts, take_in
 from mqk.orders.errors import OrderEventError
 from mqk.orders.events import EventKind, OrderEvent
 from mqk.orders.order import Order, OrderStatus
+from mqk.policy import PolicyError, Span, error, quoted
+from mqk.policy.order_life import ORDER_MACHINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from mqk.guards import GuardSet
+
+_BY_EVENT: Final = {kind.value.lower(): kind for kind in EventKind}
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One line of the table: on `event`, an order in one of `sources` goes to `to` (None: stays) when `when` holds.
+class OrderMachine:
+    """What can happen to the orders of one engine, compiled from its lifecycle `order`.
 
-    `when` judges the order after its quantities took the event in. The first edge that fits is taken.
+    `moves` has, for each status and event that any move is written for, the next status in each of the sixteen ways in
+    which an order can be complete, started, being replaced and acknowledged; None: it cannot have happened.
     """
 
-    event: EventKind
-    sources: tuple[OrderStatus, ...]
-    to: OrderStatus | None
-    when: str = "always"
+    __slots__ = ("moves",)
 
+    def __init__(self, moves: Mapping[tuple[OrderStatus, EventKind], tuple[OrderStatus | None, ...]]) -> None:
+        self.moves = moves
 
-_E: Final = EventKind
-_S: Final = OrderStatus
-
-_RESTING: Final = (_S.ACCEPTED, _S.PARTIALLY_FILLED)
-_WORKING: Final = (_S.NEW, *_RESTING)
-_PENDING: Final = (_S.PENDING_CANCEL, _S.PENDING_REPLACE)
-_ALIVE: Final = (*_WORKING, *_PENDING)
-_PULLED: Final = (_S.CANCELLED, _S.EXPIRED)
-_OVER: Final = (_S.FILLED, *_PULLED, _S.REJECTED)
-
-CONDITIONS: Final[Mapping[str, Callable[[Amounts], bool]]] = MappingProxyType(
-    {
-        "always": lambda _: True,
-        "complete": lambda a: a.complete and a.filled > 0,
-        "spent": lambda a: a.complete and not a.filled,
-        "replacing": lambda a: a.asked is not None,
-        "started": lambda a: a.filled > 0,
-        "acknowledged": lambda a: a.acknowledged,
-    }
-)
-
-EDGES: Final[tuple[Edge, ...]] = (
-    # An acknowledgement may come late, twice, or after the fill or the end it was overtaken by.
-    Edge(_E.ACCEPTED, (_S.NEW,), _S.ACCEPTED),
-    Edge(_E.ACCEPTED, (*_RESTING, *_PENDING, *_OVER), None),
-    # Fills count in every status in which shares can have traded: also before the acknowledgement, while a request is
-    # pending (which stays pending), and when they crossed a cancel on its way.
-    Edge(_E.PARTIAL_FILL, (*_ALIVE, *_PULLED), _S.FILLED, "complete"),
-    Edge(_E.PARTIAL_FILL, _WORKING, _S.PARTIALLY_FILLED),
-    Edge(_E.PARTIAL_FILL, (_S.PENDING_CANCEL, *_PULLED), None),
-    Edge(_E.PARTIAL_FILL, (_S.PENDING_REPLACE,), None, "replacing"),
-    Edge(_E.PARTIAL_FILL, (_S.PENDING_REPLACE,), _S.PARTIALLY_FILLED),
-    Edge(_E.FILL, (*_ALIVE, *_PULLED), _S.FILLED),
-    # Cancelling is always open to us, also before the acknowledgement and over a pending replacement. After the end
-    # there is nothing to cancel, and asking for it is a mistake of ours.
-    Edge(_E.CANCEL_REQUESTED, (*_WORKING, _S.PENDING_REPLACE), _S.PENDING_CANCEL),
-    Edge(_E.CANCEL_REQUESTED, (_S.PENDING_CANCEL,), None),
-    # The broker may cancel or expire what it likes, asked or not; what ended stays ended the way it did.
-    Edge(_E.CANCELLED, _ALIVE, _S.CANCELLED),
-    Edge(_E.CANCELLED, _OVER, None),
-    Edge(_E.EXPIRED, _ALIVE, _S.EXPIRED),
-    Edge(_E.EXPIRED, _OVER, None),
-    # A refused cancel gives the order back to whatever it was doing. Refused twice, or too late, it changes nothing.
-    Edge(_E.CANCEL_REJECTED, (_S.PENDING_CANCEL,), _S.PENDING_REPLACE, "replacing"),
-    Edge(_E.CANCEL_REJECTED, (_S.PENDING_CANCEL,), _S.PARTIALLY_FILLED, "started"),
-    Edge(_E.CANCEL_REJECTED, (_S.PENDING_CANCEL,), _S.ACCEPTED, "acknowledged"),
-    Edge(_E.CANCEL_REJECTED, (_S.PENDING_CANCEL,), _S.NEW),
-    Edge(_E.CANCEL_REJECTED, (*_WORKING, _S.PENDING_REPLACE, *_OVER), None),
-    # One replacement at a time, and only of what the broker is known to hold.
-    Edge(_E.REPLACE_REQUESTED, _RESTING, _S.PENDING_REPLACE),
-    Edge(_E.REPLACED, _PENDING, _S.FILLED, "complete"),
-    Edge(_E.REPLACED, _PENDING, _S.CANCELLED, "spent"),
-    Edge(_E.REPLACED, (_S.PENDING_REPLACE,), _S.PARTIALLY_FILLED, "started"),
-    Edge(_E.REPLACED, (_S.PENDING_REPLACE,), _S.ACCEPTED),
-    Edge(_E.REPLACED, (*_RESTING, _S.PENDING_CANCEL, _S.FILLED, *_PULLED), None),
-    Edge(_E.REPLACE_REJECTED, _PENDING, _S.FILLED, "complete"),
-    Edge(_E.REPLACE_REJECTED, _PENDING, _S.CANCELLED, "spent"),
-    Edge(_E.REPLACE_REJECTED, (_S.PENDING_REPLACE,), _S.PARTIALLY_FILLED, "started"),
-    Edge(_E.REPLACE_REJECTED, (_S.PENDING_REPLACE,), _S.ACCEPTED),
-    Edge(_E.REPLACE_REJECTED, (*_RESTING, _S.PENDING_CANCEL, *_OVER), None),
-    # A reject ends an order also after a partial fill, whose shares remain. It cannot undo a complete one.
-    Edge(_E.REJECTED, _ALIVE, _S.REJECTED),
-    Edge(_E.REJECTED, (*_PULLED, _S.REJECTED), None),
-    # What a sibling has traded is taken off this one; with nothing left it is over.
-    Edge(_E.REDUCED, (_S.PARTIALLY_FILLED, *_PENDING), _S.FILLED, "complete"),
-    Edge(_E.REDUCED, (_S.NEW, _S.ACCEPTED, *_PENDING), _S.CANCELLED, "spent"),
-    Edge(_E.REDUCED, (*_ALIVE, *_OVER), None),
-)
-
-
-def _compiled(edges: tuple[Edge, ...]) -> dict[tuple[OrderStatus, EventKind], tuple[Edge, ...]]:
-    """Index the table by where an order is and what happens to it, in the table's order."""
-    table: dict[tuple[OrderStatus, EventKind], tuple[Edge, ...]] = {}
-    for edge in edges:
-        for source in edge.sources:
-            key = (source, edge.event)
-            table[key] = (*table.get(key, ()), edge)
-    return table
-
-
-_TABLE: Final[Mapping[tuple[OrderStatus, EventKind], tuple[Edge, ...]]] = MappingProxyType(_compiled(EDGES))
-
-
-def apply(order: Order, event: OrderEvent) -> Order:
-    """Return the order after the event; the very same order when the event was applied before.
-
-    Raises OrderEventError when the event cannot have happened: no edge of the table fits, a quantity is not above zero
-    where one is due, fills exceed the total, or an id comes back with other contents. Nothing changes then.
-    """
-    known = order.events.get(event.event_id)
-    if known is not None:
-        if known == event:
-            return order
-        raise OrderEventError(
-            "conflict",
-            f"event `{event.event_id}` of order `{order.client_order_id}` came before as `{known.kind}`"
-            f" of `{known.qty}`, and now as `{event.kind}` of `{event.qty}`",
+    @classmethod
+    def of(cls, guards: GuardSet) -> OrderMachine:
+        """The machine of an engine that trades. Raises PolicyError MQK-1640 when its policy declares none."""
+        if guards.order_moves is None:
+            engine = guards.bundle.engine
+            message = f"{quoted(engine)} trades, and its policy has no lifecycle `{ORDER_MACHINE}`"
+            help_ = f"add `{ORDER_MACHINE}` under `uses.lifecycle`: it says what can happen to an order"
+            raise PolicyError([error("MQK-1640", message, Span.nowhere(f"engine:{engine}"), help_)])
+        return cls(
+            {
+                (OrderStatus(state), _BY_EVENT[event]): tuple(None if to is None else OrderStatus(to) for to in ends)
+                for (state, event), ends in guards.order_moves.table.items()
+            }
         )
-    if not event.event_id:
-        raise OrderEventError("id", f"an event of order `{order.client_order_id}` has no id")
-    amounts = take_in(order, event)
-    for edge in _TABLE.get((order.status, event.kind), ()):
-        if edge.when == "always" or CONDITIONS[edge.when](amounts):
-            return _moved(order, event, amounts, edge.to or order.status)
-    raise OrderEventError(
-        "event",
-        f"order `{order.client_order_id}` is `{order.status}`, in which `{event.kind}` cannot happen",
-        "reconcile with the broker before trading on",
+
+    def reachable(self) -> dict[OrderStatus, frozenset[OrderStatus]]:
+        """Where each status can lead, by any number of moves."""
+        ahead: dict[OrderStatus, set[OrderStatus]] = {status: set() for status in OrderStatus}
+        for (status, _), ends in self.moves.items():
+            ahead[status] |= {to for to in ends if to is not None and to is not status}
+        for _ in OrderStatus:
+            for found in ahead.values():
+                found |= {further for status in tuple(found) for further in ahead[status]}
+        return {status: frozenset(found) for status, found in ahead.items()}
+
+    def apply(self, order: Order, event: OrderEvent) -> Order:
+        """Return the order after the event; the very same order when the event was applied before.
+
+        Raises OrderEventError when the event cannot have happened: the policy has no move for it, a quantity is not
+        above zero where one is due, fills exceed the total, or an id comes back with other contents. Nothing changes
+        then.
+        """
+        known = order.events.get(event.event_id)
+        if known is not None:
+            if known == event:
+                return order
+            raise OrderEventError(
+                "conflict",
+                f"event `{event.event_id}` of order `{order.client_order_id}` came before as `{known.kind}`"
+                f" of `{known.qty}`, and now as `{event.kind}` of `{event.qty}`",
+            )
+        if not event.event_id:
+            raise OrderEventError("id", f"an event of order `{order.client_order_id}` has no id")
+        amounts = take_in(order, event)
+        ends = self.moves.get((order.status, event.kind))
+        status = None if ends is None else ends[_index(amounts)]
+        if status is None:
+            raise OrderEventError(
+                "event",
+                f"order `{order.client_order_id}` is `{order.status}`, in which `{event.kind}` cannot happen",
+                "reconcile with the broker before trading on",
+            )
+        return _moved(order, event, amounts, status)
+
+
+def _index(amounts: Amounts) -> int:
+    """Which of the sixteen ways it is, as `mqk.guards.order_life.CONDITIONS` numbers them."""
+    return (
+        (8 if amounts.complete else 0)
+        + (4 if amounts.filled else 0)
+        + (2 if amounts.asked is not None else 0)
+        + (1 if amounts.acknowledged else 0)
     )
 
 

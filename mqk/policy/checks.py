@@ -6,23 +6,28 @@ A list of small functions, each reporting its own kind of fault and silent about
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from mqk.policy.columns import check_tables
 from mqk.policy.dates import check_period, check_versions, read_period
 from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
 from mqk.policy.governance import check_claims, check_keys, check_loosenings, check_once, check_waiver
 from mqk.policy.nodes import Mapping, Scalar
+from mqk.policy.order_life import check_order_machine
 from mqk.policy.schemas import RULING, schema_set
 from mqk.policy.suggest import closest, did_you_mean
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
+
+SAME: Final = "same"
+"""Where a move leads that leaves every state as it is."""
 
 
 def check_document(root: Mapping, kind: str) -> list[Diagnostic]:
     """Every fault of a document that a schema cannot express."""
     checks: tuple[Callable[[Mapping], Iterable[Diagnostic]], ...] = (check_period, _limit_names, _rules, _strategies)
     if kind == "lifecycle":
-        checks += (_initial_state, _known_states, _distinct_transitions, _invariants)
+        checks += (_initial_state, _known_states, _distinct_transitions, _invariants, check_order_machine)
     elif kind == "waiver":
         checks += (check_waiver,)
     elif kind == "engine":

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from mqk.orders import EDGES, OrderStatus
+from mqk.orders import OrderStatus
 from mqk.quantity import format_money
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from mqk.reconcile.book import Book, OrderView
 
 NOTHING: Final = "-"
+# Of an order that is to change the broker may have the new total already.
+_CHANGING: Final = (OrderStatus.PENDING_REPLACE, OrderStatus.PENDING_CANCEL)
 
 
 @unique
@@ -84,9 +85,16 @@ def in_order(difference: Difference) -> tuple[str, str, str, str]:
 
 
 def compare(
-    local: Book, broker: Book, *, engine: str, in_flight: Collection[str] = frozenset()
+    local: Book,
+    broker: Book,
+    *,
+    engine: str,
+    ahead: Mapping[OrderStatus, Collection[OrderStatus]],
+    in_flight: Collection[str] = frozenset(),
 ) -> tuple[Difference, ...]:
     """Every difference between our book and the broker's, sorted; equal books have none.
+
+    `ahead` says where each status can lead (`OrderMachine.reachable`).
 
     `in_flight` are the client order ids within their grace: sent, or about to be, so recently that the broker's next
     word on them may not have reached us. There, and only there, the broker may be ahead: it may lack the order, or have
@@ -104,7 +112,7 @@ def compare(
             assert ours is not None
             found.extend(_missing(key, ours, flying=key in in_flight))
         elif ours is not None:
-            differences = list(_order(key, ours, theirs, flying=key in in_flight))
+            differences = list(_order(key, ours, theirs, ahead, flying=key in in_flight))
             found.extend(differences)
             if all(difference.in_flight for difference in differences):
                 _add(flying, theirs.symbol, theirs.traded - ours.traded)
@@ -137,20 +145,28 @@ def _unknown(key: str, theirs: OrderView) -> Difference:
     return Difference(kind, key, NOTHING, _told(theirs), theirs.symbol, ours=0, theirs=leaves)
 
 
-def _order(key: str, ours: OrderView, theirs: OrderView, *, flying: bool) -> Iterator[Difference]:
+def _order(
+    key: str,
+    ours: OrderView,
+    theirs: OrderView,
+    reachable: Mapping[OrderStatus, Collection[OrderStatus]],
+    *,
+    flying: bool,
+) -> Iterator[Difference]:
     symbol = ours.symbol
     if ours.symbol != theirs.symbol:
         yield Difference(Kind.ORDER_SYMBOL, key, ours.symbol, theirs.symbol, symbol)
     if ours.side is not theirs.side:
         yield Difference(Kind.ORDER_SIDE, key, ours.side.value, theirs.side.value, symbol)
     for kind, mine, other, ahead in (
-        (Kind.ORDER_QTY, ours.qty, theirs.qty, False),
+        (Kind.ORDER_QTY, ours.qty, theirs.qty, flying and ours.status in _CHANGING),
         (Kind.ORDER_FILLED, ours.filled, theirs.filled, flying and theirs.filled > ours.filled),
     ):
         if mine != other:
             yield Difference(kind, key, str(mine), str(other), symbol, mine, other, in_flight=ahead)
     if ours.status is not theirs.status:
-        ahead = flying and theirs.status in _AHEAD[ours.status]
+        # None is ever new again, whatever a refused cancel gives back.
+        ahead = flying and theirs.status is not OrderStatus.NEW and theirs.status in reachable[ours.status]
         yield Difference(Kind.ORDER_STATUS, key, ours.status.value, theirs.status.value, symbol, in_flight=ahead)
 
 
@@ -182,16 +198,3 @@ def _told(order: OrderView) -> str:
 def _add(sums: dict[str, int], symbol: str, qty: int) -> None:
     if qty:
         sums[symbol] = sums.get(symbol, 0) + qty
-
-
-def _reachable() -> dict[OrderStatus, frozenset[OrderStatus]]:
-    """Where each status can lead, by any number of moves of the order table."""
-    ahead = {status: {edge.to for edge in EDGES if status in edge.sources and edge.to} for status in OrderStatus}
-    for _ in OrderStatus:
-        for found in ahead.values():
-            found |= {further for status in tuple(found) for further in ahead[status]}
-    # A refused cancel gives back an order that was not acknowledged when it was asked for; none is ever new again.
-    return {status: frozenset(found - {OrderStatus.NEW}) for status, found in ahead.items()}
-
-
-_AHEAD: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = MappingProxyType(_reachable())

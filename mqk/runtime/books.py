@@ -151,7 +151,7 @@ def reconcile(
         now,
     )
     in_flight = {key for key, order in ours.items() if key in there and (lag or order.status in _ASKED)}
-    differences = compare(local, theirs, engine=state.engine, in_flight=in_flight)
+    differences = compare(local, theirs, engine=state.engine, ahead=state.machine.reachable(), in_flight=in_flight)
     stale = freshness(theirs, now=now, max_age=now - shown, last=shown)
     if stale is not None:
         differences = (*differences, stale)

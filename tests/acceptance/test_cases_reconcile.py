@@ -13,6 +13,7 @@ import pytest
 
 from mqk.orders import OrderStatus, Side
 from mqk.reconcile import Book, BookError, OrderView, clean, compare, freshness
+from tests.orders.lives import machine
 from tests.reconcile.judged import as_judged
 
 S = OrderStatus
@@ -26,7 +27,7 @@ def view(symbol: str, qty: int, filled: int, status: OrderStatus = S.ACCEPTED, s
 
 
 def found(local: Book, broker: Book, *in_flight: str) -> list[str]:
-    differences = compare(local, broker, engine="MAIN", in_flight=in_flight)
+    differences = compare(local, broker, engine="MAIN", ahead=machine().reachable(), in_flight=in_flight)
     return [f"{each.difference.kind.value} {each.severity.value}" for each in as_judged(differences)]
 
 
@@ -53,7 +54,7 @@ def test_positions_that_differ_halt_and_nothing_is_remembered(ours: int, theirs:
 )
 def test_equal_books_are_clean(book: Book) -> None:
     assert found(book, book) == []
-    assert clean(as_judged(compare(book, book, engine="MAIN")))
+    assert clean(as_judged(compare(book, book, engine="MAIN", ahead=machine().reachable())))
 
 
 @pytest.mark.parametrize(

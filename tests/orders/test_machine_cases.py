@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import pytest
 
-from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, OrderStatus, Side, apply
+from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, OrderStatus, Side
+from tests.orders.lives import apply
 
 K = EventKind
 S = OrderStatus

@@ -6,6 +6,7 @@ import pytest
 
 from mqk.orders import OrderStatus, Side
 from mqk.reconcile import Book, Difference, Kind, OrderView, Severity, clean, compare, freshness
+from tests.orders.lives import machine
 from tests.reconcile.judged import as_judged
 
 S = OrderStatus
@@ -19,7 +20,7 @@ def order(
 
 
 def found(local: Book, broker: Book, *in_flight: str) -> list[tuple[str, str, str]]:
-    differences = compare(local, broker, engine="MAIN", in_flight=in_flight)
+    differences = compare(local, broker, engine="MAIN", ahead=machine().reachable(), in_flight=in_flight)
     return [(d.difference.kind.value, d.difference.subject, d.severity.value) for d in as_judged(differences)]
 
 
@@ -84,7 +85,7 @@ def test_an_order_in_flight_may_be_further_at_the_broker_with_its_shares_and_the
     assert found(local, broker, "MAIN_1") == [
         (kind, {"cash": "cash", "position": "SPY"}.get(kind, "MAIN_1"), "note") for kind in expected
     ]
-    assert not clean(as_judged(compare(local, broker, engine="MAIN")))
+    assert not clean(as_judged(compare(local, broker, engine="MAIN", ahead=machine().reachable())))
 
 
 def test_shares_beyond_those_in_flight_halt() -> None:
@@ -115,7 +116,7 @@ def test_orders_of_other_engines_and_of_people_are_not_ours_and_explain_their_sh
 
 
 def test_every_difference_is_told_with_both_sides() -> None:
-    (told,) = compare(Book({"MAIN_1": order(status=S.NEW)}), Book(), engine="MAIN")
+    (told,) = compare(Book({"MAIN_1": order(status=S.NEW)}), Book(), engine="MAIN", ahead=machine().reachable())
     assert told.to_json() == {
         "kind": "order_missing",
         "subject": "MAIN_1",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, OrderStatus, Side, apply
+from mqk.orders import EventKind, Order, OrderEvent, OrderEventError, OrderStatus, Side
 from mqk.reconcile import Book, OrderView, clean, compare
 from mqk.reconcile.compare import in_order
+from tests.orders.lives import apply, machine
 from tests.reconcile.judged import as_judged
 
 symbols = st.sampled_from(["SPY", "QQQ", "IBM"])
@@ -30,7 +31,7 @@ def books(draw: st.DrawFn) -> Book:
 @given(books())
 def test_a_book_agrees_with_itself(book: Book) -> None:
     own = Book({key: view for key, view in book.orders.items() if key.startswith("MAIN_")}, book.positions, book.cash)
-    assert compare(own, own, engine="MAIN") == ()
+    assert compare(own, own, engine="MAIN", ahead=machine().reachable()) == ()
 
 
 @given(books(), books(), st.frozensets(st.sampled_from([f"MAIN_{n}" for n in range(4)])))
@@ -45,15 +46,17 @@ def test_the_differences_do_not_depend_on_the_order_of_entries(
             book.as_of,
         )
 
-    found = compare(local, broker, engine="MAIN", in_flight=in_flight)
-    assert found == compare(turned(local), turned(broker), engine="MAIN", in_flight=in_flight)
+    found = compare(local, broker, engine="MAIN", ahead=machine().reachable(), in_flight=in_flight)
+    assert found == compare(
+        turned(local), turned(broker), engine="MAIN", ahead=machine().reachable(), in_flight=in_flight
+    )
     assert list(found) == sorted(found, key=in_order)
 
 
 @given(books(), books(), st.frozensets(st.sampled_from([f"MAIN_{n}" for n in range(4)])))
 def test_grace_only_ever_softens(local: Book, broker: Book, in_flight: frozenset[str]) -> None:
-    strict = compare(local, broker, engine="MAIN")
-    lenient = compare(local, broker, engine="MAIN", in_flight=in_flight)
+    strict = compare(local, broker, engine="MAIN", ahead=machine().reachable())
+    lenient = compare(local, broker, engine="MAIN", ahead=machine().reachable(), in_flight=in_flight)
     assert [(d.kind, d.subject) for d in strict] == [(d.kind, d.subject) for d in lenient]
     assert clean(as_judged(lenient)) or not clean(as_judged(strict))
 
@@ -88,4 +91,8 @@ def test_whatever_a_broker_can_do_to_an_order_in_flight_is_never_a_reason_to_hal
     renewed = theirs.status is OrderStatus.NEW and ours.status is not OrderStatus.NEW
     # A replacement changes what was ordered, which is not the broker's to change alone.
     if ours.qty == theirs.qty and not renewed:
-        assert clean(as_judged(compare(book(ours), book(theirs), engine="MAIN", in_flight={"MAIN_r_0"})))
+        assert clean(
+            as_judged(
+                compare(book(ours), book(theirs), engine="MAIN", ahead=machine().reachable(), in_flight={"MAIN_r_0"})
+            )
+        )
