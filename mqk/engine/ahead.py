@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqk.engine.aiming import aim
 from mqk.engine.judging import judge_account
 from mqk.engine.leeway import Leeway, compiled
-from mqk.engine.placing import aim
 from mqk.engine.step import follow
 from mqk.strategies import failure
 
@@ -43,6 +43,7 @@ def can_play(state: EngineState) -> bool:
         and not state.account_mask
         and state.account_settled
         and not state.bad_bars
+        and not state.guarded
         and not state.run.killed
         and state.run.posture == "NORMAL"
         and state.latches.quiet

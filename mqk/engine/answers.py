@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqk.engine import linkage
 from mqk.engine.errors import EngineError
 from mqk.engine.events import Accepted, Cancelled, CancelRejected, Expired, Filled, Rejected, Replaced, ReplaceRejected
 from mqk.orders import EventKind, Order, OrderEvent, OrderEventError
 from mqk.portfolio import LedgerError
 
 if TYPE_CHECKING:
+    from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
 
 Word = Accepted | Rejected | Cancelled | CancelRejected | Replaced | ReplaceRejected | Expired
 Answer = Word | Filled
 
 
-def take(state: EngineState, answer: Answer) -> bool:
-    """Take in an answer of the broker; False when it was taken in before and changes nothing.
+def take(state: EngineState, answer: Answer) -> Line | None:
+    """Take in an answer of the broker: the line of its order, or None when it was taken in before and changes nothing.
 
     Raises EngineError "unknown_order" for an order nobody placed, "book" for what cannot have happened to it.
     """
@@ -34,10 +36,10 @@ def take(state: EngineState, answer: Answer) -> bool:
             "halt, and reconcile with the broker",
         )
     if isinstance(answer, Filled):
-        return _fill(state, order, answer)
+        return state.lines[order.symbol] if _fill(state, order, answer) else None
     after = _moved(state, order, _event(order, answer))
     if after is order:
-        return False
+        return None
     state.put(after)
     if after.status.is_final:
         state.trades.end(state, after)
@@ -45,7 +47,7 @@ def take(state: EngineState, answer: Answer) -> bool:
         state.windows.record("rejects", state.now)
     if isinstance(answer, Rejected | CancelRejected | ReplaceRejected):
         state.run.errors += 1
-    return True
+    return state.lines[order.symbol]
 
 
 def _event(order: Order, answer: Word) -> OrderEvent:
@@ -97,6 +99,8 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     # Position and order change together: between them the shares would count twice, or not at all.
     line.qty = ledger.qty(line.symbol)
     state.put(after)
+    if order.leg is not None:
+        linkage.traded(state, after, fill)
     state.book(line)
     state.trades.fill(state, line, fill, held, ledger.realised - realised)
     if after.status.is_final:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mqk.engine import linkage
 from mqk.engine.effects import Adjusted, Effect
 from mqk.engine.errors import EngineError
 from mqk.market import split_bar, split_price
@@ -144,14 +145,19 @@ def _split_orders(state: EngineState, line: Line, ratio: Fraction) -> None:
         # What it was judged at, and never less: a buy is worst dear, a sell cheap.
         price = split_price(worst, ratio, Rounding.CEILING if buying else Rounding.FLOOR)
         change, value = after.leaves - order.leaves, after.leaves * price - order.leaves * worst
+        state.worst_prices[name] = price
+        state.orders[name] = state.working[name] = after
+        if order.leg is not None:
+            continue
         if buying:
             line.working_buy += change
             account.working_buy_value += value
         else:
             line.working_sell += change
             account.working_sell_value += value
-        state.worst_prices[name] = price
-        state.orders[name] = state.working[name] = after
+    for bracket in line.brackets.values():
+        bracket.split(ratio)
+    linkage.recount(state, line)
 
 
 def _parts(value: Fraction) -> tuple[int, int]:

@@ -39,6 +39,7 @@ def _books(state: EngineState) -> dict[str, Any]:
         "lines": [
             [x.symbol, x.qty, x.working_buy, x.working_sell, x.price, x.previous_end, x.previous_close] for x in lines
         ],
+        "brackets": [b.contents() for x in lines for _, b in sorted(x.brackets.items())],
         "latches": [[x.rule, x.outcome, x.since, x.until, x.by] for x in state.latches.held()],
         "streaks": state.latches.streaks(),
         "cancels": sorted(state.cancel_asked.items()),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from mqk.portfolio import DayTrades
 
 if TYPE_CHECKING:
+    from mqk.engine.brackets import Bracket
     from mqk.market import Bar, SessionPlan
+    from mqk.orders import Side
     from mqk.strategies import HostWindow, Target
 
 
@@ -24,13 +26,16 @@ class Line:
     `bar` is the last bar that was used, `bars_seen` how many were, `bar_session` and `plan` the session of the last;
     `session_low` is the lowest price of that session's, `previous_session_close` the last close before it. `entries`
     are the orders that made the position larger since it was flat, `opened_today` the shares of it that were added in
-    this session, `closed_at` when one was last closed. `ex_session` is the session before which shares last went ex.
+    this session, `closed_at` when one was last closed. `working_buy` and `working_sell` are all that may still trade,
+    `protecting_buy` and `protecting_sell` the part of it that only guards the position; `brackets` say how, by the side
+    of what takes it out. `ex_session` is the session before which shares last went ex.
     """
 
     __slots__ = (
         "bar",
         "bar_session",
         "bars_seen",
+        "brackets",
         "closed_at",
         "day_trades",
         "entries",
@@ -42,6 +47,8 @@ class Line:
         "previous_end",
         "previous_session_close",
         "price",
+        "protecting_buy",
+        "protecting_sell",
         "qty",
         "session_low",
         "shadow_wants",
@@ -61,8 +68,9 @@ class Line:
         self.shadow_windows = shadow_windows
         self.shadow_wants: tuple[tuple[str, tuple[tuple[str, int | Target], ...]], ...] = ()
         self.qty = 0
-        self.working_buy = 0
-        self.working_sell = 0
+        self.working_buy = self.protecting_buy = 0
+        self.working_sell = self.protecting_sell = 0
+        self.brackets: dict[Side, Bracket] = {}
         self.price: int | None = None
         self.exposure = 0
         self.previous_end: int | None = None
@@ -122,5 +130,10 @@ class Line:
 
     def reducible(self, *, buying: bool) -> int:
         """How many shares an order of this side may be for and still only reduce, other working orders included."""
-        room = -self.qty - self.working_buy if buying else self.qty - self.working_sell
+        buys, sells = self.committed()
+        room = -self.qty - buys if buying else self.qty - sells
         return max(room, 0)
+
+    def committed(self) -> tuple[int, int]:
+        """Working shares by side, bought and sold, that somebody has decided to trade: what only guards is left out."""
+        return self.working_buy - self.protecting_buy, self.working_sell - self.protecting_sell

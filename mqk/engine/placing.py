@@ -1,17 +1,18 @@
-"""From what a strategy wants to orders: netted, split at zero, judged one by one against the projected state.
+"""Placing, changing and pulling single orders: each judged against the projected state before it is at work.
 
-What lives here: the order guard's views, submitting, refusing, exits and pulling orders. What does not: the guards'
-rules, and what the broker answers (answers.py).
+What lives here: the order guard's views, submitting, changing, refusing and pulling. What does not: which orders there
+should be (aiming.py, brackets.py), the guards' rules, and what the broker answers (answers.py).
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mqk.dsl.missing import MISSING
-from mqk.engine.effects import Cancel, Effect, Refused, Submit
-from mqk.engine.errors import EngineError
+from mqk.engine import linkage
+from mqk.engine.effects import Cancel, Effect, Refused, Replace, Submit
 from mqk.engine.recording import explained
 from mqk.guards import Decision, Enforcement, Finding, Point, Result
 from mqk.guards.catalogue import VIEWS
@@ -19,87 +20,49 @@ from mqk.guards.points import ALLOW
 from mqk.orders import (
     EventKind,
     Intent,
+    Leg,
     Order,
     OrderError,
     OrderEvent,
     OrderStatus,
     Side,
     client_order_id,
-    targets_to_orders,
 )
-from mqk.strategies import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mqk.engine.figures import Figure
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
     from mqk.guards.views import Windows
-    from mqk.strategies import Targets
 
 # Which of the order guard's views are the windows.
 _WINDOWS: Final = tuple(VIEWS[Point.ORDER]).index("windows")
 
 
-def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]) -> None:
-    """Bring about target positions: the orders that are missing, with what only reduces first.
+_GUARDING: Final = (Leg.STOP, Leg.TARGET)
 
-    Raises EngineError "strategy" for targets that are no whole numbers of shares.
+
+def place(
+    state: EngineState,
+    intent: Intent,
+    reason: str,
+    effects: list[Effect],
+    *,
+    reduce_only: bool = False,
+    leg: tuple[str, Leg, str] | None = None,
+) -> Order | None:
+    """Judge one intent on the projected state; allowed, it is at work before the next one is judged.
+
+    `leg` says to which parent the order belongs, as what, and under which id (empty: the next number). The order, or
+    None where it was refused.
     """
-    lines = state.lines
-    known = {symbol: lines[symbol] for symbol in targets if symbol in lines}
-    try:
-        wanted = targets_to_orders(
-            {symbol: want.qty if type(want) is Target else want for symbol, want in targets.items()},  # type: ignore[misc]
-            {symbol: line.qty for symbol, line in known.items()},
-            {symbol: (line.working_buy, line.working_sell) for symbol, line in known.items()},
-        )
-    except OrderError as fault:
-        raise EngineError("strategy", f"the strategy's targets are none: {fault.message}") from fault
-    exits: list[Intent] = []
-    entries: list[Intent] = []
-    for plain in wanted:
-        line = known.get(plain.symbol)
-        want = targets[plain.symbol]
-        intent = plain
-        if type(want) is Target:
-            intent = Intent(*plain[:3], want.type, want.limit_price, want.stop_price, want.tif)
-        if line is None:
-            entries.append(intent)
-            continue
-        buying = intent.side is Side.BUY
-        reducing = min(intent.qty, line.reducible(buying=buying))
-        growing = intent.qty - reducing
-        if line.working_sell if buying else line.working_buy:
-            # Orders of the other side are at work: they are taken back rather than traded against.
-            if _may_take_back(state, line, buying=buying):
-                _pull(state, state.working_of(line.symbol, intent.side.opposite), reason, effects)
-            growing = 0
-        # What crosses zero is two orders: getting out is free, whatever is said about going on to the other side.
-        if reducing:
-            exits.append(intent._replace(qty=reducing))
-        if growing:
-            entries.append(intent._replace(qty=growing))
-    for intent in exits:
-        place(state, intent, reason, effects, reduce_only=True)
-    for intent in entries:
-        place(state, intent, reason, effects)
-
-
-def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
-    """Whether the orders against which a new one would trade may be cancelled: exits only while the engine is free."""
-    if state.run.posture == "NORMAL" and not state.run.killed:
-        return True
-    return line.qty - line.working_sell < 0 if buying else line.qty + line.working_buy > 0
-
-
-def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect], *, reduce_only: bool = False) -> None:
-    """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
     symbol, side, qty, kind, limit, stop, tif = intent
     state.fresh = None
+    parent, role, name = leg or ("", None, "")
     order = Order(
-        client_order_id(state.engine, state.run_id, state.sequence),
+        name or client_order_id(state.engine, state.run_id, state.sequence),
         symbol,
         side,
         qty,
@@ -110,6 +73,8 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
         reason=reason,
         tif=tif,
         reduce_only=reduce_only,
+        parent_id=parent,
+        leg=role,
     )
     worst = _show(state, order, state.order_figures)
     mask = _judge(state, state.windows.view)
@@ -120,12 +85,13 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
         state.recording.order(state, state.windows.view, mask, placed)
     if denied or not worst:
         _refuse(state, intent, denied, effects)
-        return
+        return None
     # An order that passes by a waiver is on the record, whatever else it is.
     if mask or state.explain or state.guards.order.waives:
         decision = _decide(state, state.windows.view)
     state.refused.pop(symbol, None)
-    state.sequence += 1
+    if not name:
+        state.sequence += 1
     state.worst_prices[order.client_order_id] = worst
     state.put(order)
     state.windows.record("orders", state.now, qty * worst)
@@ -134,6 +100,29 @@ def place(state: EngineState, intent: Intent, reason: str, effects: list[Effect]
     effects.append(Submit(order, worst, state.now, decision))
     if decision is None and state.leeway is not None:
         state.fresh = order
+    return order
+
+
+def change(
+    state: EngineState, order: Order, qty: int, limit: int | None, stop: int | None, reason: str, effects: list[Effect]
+) -> bool:
+    """Ask for another total and other prices of an order with a parent; False when the guards are against it.
+
+    Until the broker has answered, and from then on, it counts at the worse of what it was and is judged at.
+    """
+    state.fresh = None
+    asked = replace(order, qty=qty, limit_price=limit, stop_price=stop)
+    decision = judge_working(state, order, state.now, asked)
+    if not decision.allowed:
+        return False
+    name = order.client_order_id
+    state.worst_prices[name] = max(state.worst_prices[name], _show(state, asked, state.order_figures))
+    event = OrderEvent(
+        f"replace-{len(order.events)}", EventKind.REPLACE_REQUESTED, qty, limit_price=limit, stop_price=stop
+    )
+    state.put(state.machine.apply(order, event))
+    effects.append(Replace(asked, reason, state.now))
+    return True
 
 
 def _refuse(state: EngineState, intent: Intent, denied: int, effects: list[Effect]) -> None:
@@ -150,27 +139,13 @@ def _refuse(state: EngineState, intent: Intent, denied: int, effects: list[Effec
     effects.append(Refused(intent, state.now, decision.deciding, decision))
 
 
-def exit_all(state: EngineState, reason: str, effects: list[Effect]) -> None:
-    """An order out of every position that is not on its way out already, by symbol."""
-    for symbol in sorted(state.ledger.positions):
-        line = state.lines[symbol]
-        side = Side.SELL if line.qty > 0 else Side.BUY
-        qty = line.reducible(buying=side is Side.BUY)
-        if qty:
-            place(state, Intent(symbol, side, qty), reason, effects, reduce_only=True)
-
-
-def pull_entries(state: EngineState, reason: str, effects: list[Effect]) -> None:
-    """Cancel every order that could make a position larger; orders that only reduce stay."""
-    for line in list(state.lines.values()):
-        if line.working_buy and line.qty + line.working_buy > 0:
-            _pull(state, state.working_of(line.symbol, Side.BUY), reason, effects)
-        if line.working_sell and line.qty - line.working_sell < 0:
-            _pull(state, state.working_of(line.symbol, Side.SELL), reason, effects)
-
-
-def _pull(state: EngineState, orders: Iterable[Order], reason: str, effects: list[Effect]) -> None:
+def pull(
+    state: EngineState, orders: Iterable[Order], reason: str, effects: list[Effect], *, legs: bool = False
+) -> None:
+    """Ask for orders to be cancelled, each once at an instant. What guards a position stays, unless `legs`."""
     for order in orders:
+        if order.leg in _GUARDING and not legs:
+            continue
         if order.status is OrderStatus.PENDING_CANCEL or state.cancel_asked.get(order.client_order_id) == state.now:
             # Asked already, or refused at this very instant: asking again would only be refused again, without end.
             continue
@@ -191,39 +166,50 @@ def judge_working(state: EngineState, held: Order, now: int, order: Order | None
     if state.fresh is asked and now == state.clock.now:
         # Judged at this very instant, with nothing having happened since: it would be judged on the same figures.
         return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
-    order = held
-    line, clock = state.lines[order.symbol], state.clock
-    leaves = order.leaves
-    buying = order.side is Side.BUY
-    worst = state.worst_prices[order.client_order_id]
+    clock = state.clock
     before = clock.now
-    _take_out(state, line, leaves if buying else 0, 0 if buying else leaves, worst, 1)
-    state.aside = order
-    clock.now = max(before, now)
+    state.aside = held
+    with _at_rest(state, held) if held.leg is None else linkage.aside(state, held):
+        state.account.working_orders -= 1
+        clock.now = max(before, now)
+        try:
+            worst = state.worst_prices[held.client_order_id]
+            windows = state.windows.without("orders", held.created_at, clock.now, held.qty * worst)
+            _show(state, asked, state.gate_figures)
+            mask = _judge(state, windows)
+            if mask or state.explain:
+                # Whoever keeps the moment keeps all of it.
+                _show(state, asked, state.order_figures)
+            if mask & state.deny_bits and state.recording is not None:
+                state.recording.order(state, windows, mask, None, kept_back=held.client_order_id)
+            if mask or state.explain:
+                return _decide(state, windows)
+            return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
+        finally:
+            clock.now = before
+            state.aside = None
+            state.account.working_orders += 1
+
+
+@contextmanager
+def _at_rest(state: EngineState, order: Order) -> Iterator[None]:
+    """Count an order as if it were not at work, for a while."""
+    leaves, worst = order.leaves, state.worst_prices[order.client_order_id]
+    line, buying = state.lines[order.symbol], order.side is Side.BUY
+    _move(state, line, -leaves, worst, buying=buying)
     try:
-        windows = state.windows.without("orders", order.created_at, clock.now, order.qty * worst)
-        _show(state, asked, state.gate_figures)
-        mask = _judge(state, windows)
-        if mask or state.explain:
-            # Whoever keeps the moment keeps all of it.
-            _show(state, asked, state.order_figures)
-        if mask & state.deny_bits and state.recording is not None:
-            state.recording.order(state, windows, mask, None, kept_back=order.client_order_id)
-        if mask or state.explain:
-            return _decide(state, windows)
-        return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
+        yield
     finally:
-        clock.now = before
-        state.aside = None
-        _take_out(state, line, -leaves if buying else 0, 0 if buying else -leaves, worst, -1)
+        _move(state, line, leaves, worst, buying=buying)
 
 
-def _take_out(state: EngineState, line: Line, buy: int, sell: int, worst: int, orders: int) -> None:
-    line.working_buy -= buy
-    line.working_sell -= sell
-    state.account.working_buy_value -= buy * worst
-    state.account.working_sell_value -= sell * worst
-    state.account.working_orders -= orders
+def _move(state: EngineState, line: Line, shares: int, worst: int, *, buying: bool) -> None:
+    if buying:
+        line.working_buy += shares
+        state.account.working_buy_value += shares * worst
+    else:
+        line.working_sell += shares
+        state.account.working_sell_value += shares * worst
     state.expose(line)
 
 
@@ -257,6 +243,12 @@ def _show_order(state: EngineState, asked: Order) -> int:
     position.qty = 0 if line is None else line.qty
     position.working_buy = 0 if line is None else line.working_buy
     position.working_sell = 0 if line is None else line.working_sell
+    if asked.leg is not None:
+        # It would trade in the place of others of its parent, never beside them.
+        if side is Side.BUY:
+            position.working_buy -= linkage.besides(state, asked)
+        else:
+            position.working_sell -= linkage.besides(state, asked)
     position.exposure = 0 if line is None else line.exposure
     if price is None or price < 0:
         # No bar has ever come, or none with a price: every rule that needs a price errs, and so the order is denied.

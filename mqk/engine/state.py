@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.engine.digest import digest
 from mqk.engine.figures import ALWAYS, FIGURES, PLANNED, figures, names_read
 from mqk.engine.lines import Line
+from mqk.engine.linkage import put as put_linked
 from mqk.engine.recording import Recording
 from mqk.engine.trades import Trades
 from mqk.engine.windows import WindowCounts
@@ -24,7 +25,9 @@ from mqk.strategies import Context, StrategyHost
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mqk.engine.brackets import Bracket
     from mqk.engine.leeway import Leeway
+    from mqk.engine.linkage import Group
     from mqk.guards import Guard, GuardSet
     from mqk.guards.views import Windows
     from mqk.market import Bar, SessionPlan
@@ -63,9 +66,11 @@ class EngineState:
         "clock",
         "context",
         "costs",
+        "deadline",
         "deny_bits",
         "engine",
         "explain",
+        "exposed",
         "feed",
         "feed_figures",
         "feed_mask",
@@ -73,6 +78,8 @@ class EngineState:
         "flattening",
         "fresh",
         "gate_figures",
+        "groups",
+        "guarded",
         "guards",
         "held_positions",
         "histories",
@@ -124,6 +131,10 @@ class EngineState:
     leeway: Leeway | None
     fresh: Order | None
     """In a backtest, the order that was judged last, while nothing has happened since."""
+    # Orders of one parent, by it; the lines of which a position is or will be guarded, and those that wait for a stop.
+    groups: dict[str, Group]
+    guarded: dict[str, Line]
+    exposed: dict[str, Bracket]
 
     def __init__(
         self,
@@ -160,6 +171,7 @@ class EngineState:
         self.costs = CostModel.of_policy(bundle.execution)
         self.machine, self.ledger = OrderMachine.of(guards), Ledger(capital)
         self.lines, self.histories = {}, {}
+        self.groups, self.guarded, self.exposed, self.deadline = {}, {}, {}, 60_000_000
         # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.
         self.orders: dict[str, Order] = {}
         self.working: dict[str, Order] = {}
@@ -168,9 +180,8 @@ class EngineState:
         self.cancel_asked: dict[str, int] = {}
         # The side and the rules of each symbol's last intent, when it was refused.
         self.refused: dict[str, tuple[Side, int]] = {}
-        self.sequence = 0
+        self.sequence = self.now = 0
         self.session: int | None = None
-        self.now = 0
         # Beside what holds: whether anything of it wants every position closed.
         self.latches, self.flattening = LatchBook(), False
         self.windows = WindowCounts(guards.windows)
@@ -288,6 +299,9 @@ class EngineState:
         else:
             self.working[name] = order
         account.working_orders = len(self.working)
+        if order.leg is not None:
+            put_linked(self, order)
+            return
         if not change:
             return
         line = self.lines[order.symbol]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine import answers, corporate
+from mqk.engine import answers, brackets, corporate
+from mqk.engine.aiming import aim, exit_all, pull_entries
 from mqk.engine.effects import BarRejected, Decided, Effect, Shadowed
 from mqk.engine.errors import EngineError
 from mqk.engine.events import (
@@ -41,7 +42,6 @@ from mqk.engine.judging import (
     lifted,
     rules_behind,
 )
-from mqk.engine.placing import aim, exit_all, pull_entries
 from mqk.engine.state import ARMED
 from mqk.portfolio import LedgerError
 from mqk.quantity import INT64_MAX
@@ -79,13 +79,18 @@ def step(state: EngineState, event: Event) -> list[Effect]:
             | Replaced() | ReplaceRejected() | Expired()
         ):  # fmt: skip
             _tell_time(state, event.fill.at if isinstance(event, Filled) else event.at)
-            if not answers.take(state, event):
+            told = answers.take(state, event)
+            if told is None:
                 return effects
+            if told.brackets:
+                brackets.tend(state, told, effects)
         case CorporateAction(at=at, ex_session=ex_session):
             _tell_time(state, at)
             _enter(state, ex_session, effects)
             if not corporate.take(state, event, effects):
                 return effects
+            if (line := state.lines[event.symbol]).brackets:
+                brackets.tend(state, line, effects)
         case BorrowCharged(at=at, session=charged):
             _tell_time(state, at)
             _enter(state, charged, effects)
@@ -121,6 +126,8 @@ def step(state: EngineState, event: Event) -> list[Effect]:
             raise EngineError("unknown_event", f"`{kind.__name__}` is not an event")
     judge_account(state, effects)
     _restrain(state, effects)
+    if state.exposed:
+        brackets.late(state, effects)
     return effects
 
 
@@ -131,6 +138,8 @@ def _on_bar(state: EngineState, event: BarArrived, effects: list[Effect]) -> Non
     _take_in(state, event, effects)
     if not event.more:
         _conclude(state, effects)
+        if state.exposed:
+            brackets.late(state, effects)
 
 
 def _take_in(state: EngineState, event: BarArrived, effects: list[Effect]) -> None:
@@ -180,6 +189,10 @@ def _conclude(state: EngineState, effects: list[Effect]) -> None:
     state.arrived = []
     state.ticks += 1
     state.value()
+    if state.guarded:
+        for line, _ in arrived:
+            if line.brackets:
+                brackets.tend(state, line, effects)
     judge_account(state, effects)
     follow(state, arrived, effects)
 

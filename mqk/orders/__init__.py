@@ -9,6 +9,7 @@ from mqk.orders.events import EventKind, OrderEvent
 from mqk.orders.exposure import Projection, Working, project, working_quantities
 from mqk.orders.fees import FeeModel
 from mqk.orders.intents import Intent, targets_to_orders
+from mqk.orders.linked import most_to_fill, taken_off
 from mqk.orders.machine import OrderMachine
 from mqk.orders.matching import Touch, at_open, passes, reaches, within
 from mqk.orders.order import Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
@@ -35,10 +36,12 @@ __all__ = [
     "Working",
     "at_open",
     "client_order_id",
+    "most_to_fill",
     "passes",
     "project",
     "reaches",
     "split_order",
+    "taken_off",
     "targets_to_orders",
     "within",
     "working_quantities",

@@ -102,8 +102,10 @@ class Holding(Protocol):
     """What the host tells of one symbol, in shares."""
 
     qty: int
-    working_buy: int
-    working_sell: int
+
+    def committed(self) -> tuple[int, int]:
+        """Shares at work, bought and sold, without those that only guard the position."""
+        ...
 
 
 class Context:
@@ -134,7 +136,10 @@ class Context:
     def committed(self, symbol: str) -> int:
         """Signed shares held once every working order has filled: what has been decided already."""
         holding = self._holdings.get(symbol)
-        return 0 if holding is None else holding.qty + holding.working_buy - holding.working_sell
+        if holding is None:
+            return 0
+        buys, sells = holding.committed()
+        return holding.qty + buys - sells
 
 
 @dataclass(frozen=True, slots=True)

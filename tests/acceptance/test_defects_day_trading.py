@@ -37,8 +37,9 @@ def pattern(capital: int = 10_000) -> GuardSet:
     bundle = guards().bundle
     like = next(rule for rule in bundle.rules if rule.at == "order")
     rule = replace(like, id="PDT-01", require=Text(PATTERN, Span.nowhere("test")), when=None, exits_included=False)
-    alone = replace(bundle, capital=Money(capital * USD), limits={}, rules=(rule,), lifecycles={}, lets={}, tables={})
-    return compile_bundle(alone)
+    lives = {"order": bundle.lifecycles["order"]}
+    content = replace(bundle, limits={}, rules=(rule,), lifecycles=lives, lets={}, tables={})
+    return compile_bundle(replace(content, capital=Money(capital * USD)))
 
 
 class Days:

@@ -54,7 +54,11 @@ def reading_all() -> GuardSet:
         texts += [f"{window} == {window}" for window in WINDOWS]
         rules += [_rule(f"{point.value}-{number}", point, text) for number, text in enumerate(texts)]
     bundle = guards().bundle
-    return compile_bundle(replace(bundle, limits={}, lets={}, tables={}, rules=tuple(rules), lifecycles={}))
+    return compile_bundle(
+        replace(
+            bundle, limits={}, lets={}, tables={}, rules=tuple(rules), lifecycles={"order": bundle.lifecycles["order"]}
+        )
+    )
 
 
 def _rule(name: str, point: Point, text: str) -> RuleSource:

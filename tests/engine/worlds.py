@@ -18,7 +18,7 @@ from mqk.market import TIMEFRAMES, Bar, calendar_of
 from mqk.orders import Order
 from mqk.policy import Bundle, LimitValue, Span, StrategySpec, effective_bundle, load_policies, shipped_policies_dir
 from mqk.portfolio import Fill
-from mqk.strategies import Context, Param, Registry, StrategyHost
+from mqk.strategies import Context, Param, Registry, StrategyHost, Targets
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ CORE = frozenset(
     | {"DATA-01", "DATA-03", "DATA-04", "DATA-05", "DATA-05b", "DATA-06", "DATA-07", "DATA-08"}
 )
 
-Wish = Callable[[Context], Mapping[str, int] | None]
+Wish = Callable[[Context], Targets | None]
 
 
 @cache
@@ -89,7 +89,7 @@ def host(wish: Wish, lookback: int = 1, shadows: Mapping[str, Wish] | None = Non
             def __init__(self) -> None:
                 self.lookback = lookback
 
-            def on_bar(self, context: Context) -> Mapping[str, int] | None:
+            def on_bar(self, context: Context) -> Targets | None:
                 return self.wish(context)
 
         registry.register(name, Wished)
@@ -131,7 +131,7 @@ class Desk:
 
     set: GuardSet = field(default_factory=guards)
     explain: bool = False
-    wishes: dict[str, int] = field(default_factory=dict)
+    wishes: Targets = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     state: EngineState = field(init=False)
 
@@ -151,7 +151,7 @@ class Desk:
         made = bar(symbol, minute, close, **other)  # type: ignore[arg-type] # handed on as it is
         return self.tell(BarArrived(made, missing, session, made.end))
 
-    def want(self, targets: Mapping[str, int], symbol: str, minute: int, close: int) -> list[Effect]:
+    def want(self, targets: Targets, symbol: str, minute: int, close: int) -> list[Effect]:
         """A bar at which the strategy wants these positions, and nothing at any later one."""
         self.wishes = dict(targets)
         effects = self.bar(symbol, minute, close)

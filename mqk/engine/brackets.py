@@ -1,0 +1,234 @@
+"""Positions that are guarded: a protective stop and a target, one cancelling the other, as large as what is held.
+
+What lives here: what a guarded position needs at this moment, and asking for it. What does not: how orders of one
+parent count (linkage.py), judging and placing (placing.py), or filling.
+
+Nothing here waits for a certain event: whatever has happened, `tend` looks at what is held and at what the broker has
+accepted, and asks for what is missing. A stop is only ever moved nearer to the market.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqk.engine.placing import change, place, pull
+from mqk.orders import Intent, Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
+from mqk.orders.splits import split_limit
+from mqk.quantity import Rounding
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from mqk.engine.effects import Effect
+    from mqk.engine.lines import Line
+    from mqk.engine.state import EngineState
+    from mqk.strategies import Target
+
+_RESTING: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+
+
+class Bracket:
+    """What guards one position, from its first order on.
+
+    `parent` is the order that began it, `side` the side of what takes it out; `protect`, `take_profit` and `best` (the
+    best price since it is held) are in micros, `trail` is the distance at which `protect` follows `best`. `stop` and
+    `target` are the ids of the orders that guard it now, `exposed_since` is since when shares of it are held that no
+    accepted stop covers.
+    """
+
+    __slots__ = (
+        "asked", "best", "changes", "exposed_since", "legs", "opened_at", "parent", "protect", "side", "stop", "symbol",
+        "take_profit", "target", "trail", "tried_at",
+    )  # fmt: skip
+
+    def __init__(self, parent: str, symbol: str, side: Side, asked: Target) -> None:
+        self.parent = parent
+        self.symbol = symbol
+        self.side = side
+        self.legs = {Leg.STOP: 0, Leg.TARGET: 0}
+        self.stop = self.target = ""
+        self.tried_at = {Leg.STOP: -1, Leg.TARGET: -1, Leg.EXIT: -1}
+        # What was last asked of each, and when: refused at an instant, the same is not asked again at that instant.
+        self.changes: dict[Leg, tuple[int, int, int | None, int | None]] = {}
+        self.exposed_since: int | None = None
+        self.begin(asked)
+
+    def begin(self, asked: Target) -> None:
+        """Guard a position that is still to be held, by what is asked for it and nothing else."""
+        self.asked = asked
+        self.protect, self.take_profit, self.trail = asked.protect, asked.take_profit, asked.trail
+        self.best: int | None = None
+        self.opened_at: int | None = None
+
+    def ask(self, asked: Target) -> None:
+        """Guard a position that is held: of two stops, and of two distances, the nearer one stands."""
+        self.asked = asked
+        if asked.protect is not None:
+            self.tighten(asked.protect)
+        if asked.take_profit is not None:
+            self.take_profit = asked.take_profit
+        if asked.trail is not None:
+            self.trail = asked.trail if self.trail is None else min(asked.trail, self.trail)
+
+    def tighten(self, level: int) -> None:
+        """Move the stop to a level that is nearer to the market than the one it has; never away from it."""
+        nearer = max if self.side is Side.SELL else min
+        self.protect = level if self.protect is None else nearer(self.protect, level)
+
+    def follow(self, price: int) -> None:
+        """Let the stop follow the market by the distance that is asked for."""
+        best = max if self.side is Side.SELL else min
+        self.best = price if self.best is None else best(self.best, price)
+        if self.trail is not None:
+            level = self.best - self.trail if self.side is Side.SELL else self.best + self.trail
+            self.tighten(max(level, 1))
+
+    def split(self, ratio: Fraction) -> None:
+        """Its prices after a split, stops towards the market and targets away from it."""
+        rounding = Rounding.CEILING if self.side is Side.SELL else Rounding.FLOOR
+        self.protect = split_limit(self.protect, ratio, rounding)
+        self.take_profit = split_limit(self.take_profit, ratio, rounding)
+        self.best = split_limit(self.best, ratio, rounding)
+        self.trail = split_limit(self.trail, ratio, Rounding.FLOOR)
+
+    def contents(self) -> list[object]:
+        """All that later decisions depend on, for a digest."""
+        return [
+            self.parent, self.symbol, self.side, self.protect, self.take_profit, self.trail, self.best, self.opened_at,
+            self.stop, self.target, self.exposed_since, sorted(self.legs.items()), sorted(self.tried_at.items()),
+            sorted(self.changes.items()),
+        ]  # fmt: skip
+
+
+def guard(state: EngineState, line: Line, want: Target, entry: Order | None) -> None:
+    """Remember how a position is to be guarded, begun by `entry` or held already; nothing when there is neither."""
+    side = Side.SELL if want.qty > 0 else Side.BUY
+    bracket = line.brackets.get(side)
+    held = _held(line, side)
+    if bracket is not None:
+        if held > 0:
+            bracket.ask(want)
+        else:
+            bracket.begin(want)
+        return
+    if entry is not None:
+        parent = entry.client_order_id
+    elif held > 0:
+        parent = client_order_id(state.engine, state.run_id, state.sequence)
+        state.sequence += 1
+    else:
+        return
+    line.brackets[side] = Bracket(parent, line.symbol, side, want)
+    state.guarded[line.symbol] = line
+
+
+def tend(state: EngineState, line: Line, effects: list[Effect]) -> None:
+    """Bring what guards the symbol's position in line with what is held."""
+    for bracket in tuple(line.brackets.values()):
+        held = _held(line, bracket.side)
+        if held <= 0:
+            _close(state, line, bracket, effects)
+            continue
+        if bracket.opened_at is None:
+            bracket.opened_at = state.now
+            if line.price is not None:
+                bracket.follow(line.price)
+        elif line.bar is not None and line.bar.end > bracket.opened_at:
+            bracket.follow(line.bar.high if bracket.side is Side.SELL else line.bar.low)
+        if bracket.protect is not None:
+            bracket.stop = _keep(state, bracket, Leg.STOP, bracket.stop, held, effects)
+            _watch(state, line, bracket, held, effects)
+        if bracket.take_profit is not None:
+            bracket.target = _keep(state, bracket, Leg.TARGET, bracket.target, held, effects)
+
+
+def late(state: EngineState, effects: list[Effect]) -> None:
+    """Look after the positions that wait for a stop to be accepted: the deadline may have passed."""
+    for symbol in tuple(state.exposed):
+        tend(state, state.lines[symbol], effects)
+
+
+def _held(line: Line, side: Side) -> int:
+    """Shares held that orders of this side take out."""
+    return line.qty if side is Side.SELL else -line.qty
+
+
+def _keep(state: EngineState, bracket: Bracket, leg: Leg, name: str, held: int, effects: list[Effect]) -> str:
+    """One leg as large as what is held and at its price: asked for when it is missing; its id."""
+    price = bracket.protect if leg is Leg.STOP else bracket.take_profit
+    limit, stop = (None, price) if leg is Leg.STOP else (price, None)
+    order = state.working.get(name)
+    if order is None:
+        if bracket.tried_at[leg] == state.now:
+            # Refused at this very instant: asking again would only be refused again, without end.
+            return name
+        bracket.tried_at[leg] = state.now
+        number = bracket.legs[leg] + 1
+        wanted = f"{bracket.parent}-{leg.value.lower()}" + (f"-{number}" if number > 1 else "")
+        kind = OrderType.STOP if leg is Leg.STOP else OrderType.LIMIT
+        intent = Intent(bracket.symbol, bracket.side, held, kind, limit, stop, TimeInForce.GTC)
+        placed = place(state, intent, leg.value.lower(), effects, reduce_only=True, leg=(bracket.parent, leg, wanted))
+        if placed is None:
+            return name
+        bracket.legs[leg] = number
+        return wanted
+    asked = (state.now, held, limit, stop)
+    if (
+        order.status in _RESTING
+        and (order.leaves != held or (order.limit_price, order.stop_price) != (limit, stop))
+        and bracket.changes.get(leg) != asked
+    ):
+        bracket.changes[leg] = asked
+        change(state, order, order.filled + order.reduced + held, limit, stop, leg.value.lower(), effects)
+    return name
+
+
+def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects: list[Effect]) -> None:
+    """Flatten a position for which no stop was accepted in time."""
+    stop = state.working.get(bracket.stop)
+    if (
+        stop is not None
+        and stop.acknowledged
+        and stop.status is not OrderStatus.PENDING_CANCEL
+        and stop.qty - stop.filled - stop.reduced >= held
+    ):
+        bracket.exposed_since = None
+        state.exposed.pop(line.symbol, None)
+        return
+    if bracket.exposed_since is None:
+        bracket.exposed_since = state.now
+    state.exposed[line.symbol] = bracket
+    if state.now - bracket.exposed_since < state.deadline or bracket.tried_at[Leg.EXIT] == state.now:
+        return
+    bracket.tried_at[Leg.EXIT] = state.now
+    reason = "unprotected: no stop was accepted in time"
+    pull(state, state.working_of(line.symbol, bracket.side.opposite), reason, effects)
+    qty = line.reducible(buying=bracket.side is Side.BUY)
+    if qty:
+        state.run.errors += 1
+        leave(state, line, Intent(line.symbol, bracket.side, qty), reason, effects)
+
+
+def _close(state: EngineState, line: Line, bracket: Bracket, effects: list[Effect]) -> None:
+    """The position is gone: so is what guarded it, unless an order that will begin another is at work."""
+    state.exposed.pop(line.symbol, None)
+    bracket.exposed_since = None
+    if bracket.opened_at is not None:
+        bracket.begin(bracket.asked)
+    group = state.groups.get(bracket.parent)
+    if group is not None:
+        pull(state, tuple(group.orders.values()), "nothing is left to guard", effects, legs=True)
+        return
+    if not any(not order.reduce_only for order in state.working_of(line.symbol, bracket.side.opposite)):
+        del line.brackets[bracket.side]
+        if not line.brackets:
+            del state.guarded[line.symbol]
+
+
+def leave(state: EngineState, line: Line, intent: Intent, reason: str, effects: list[Effect]) -> None:
+    """Place an order that takes shares of a position out, beside what guards it."""
+    bracket = line.brackets.get(intent.side)
+    leg = None
+    if bracket is not None and _held(line, intent.side) > 0:
+        leg = (bracket.parent, Leg.EXIT, "")
+    place(state, intent, reason, effects, reduce_only=True, leg=leg)
