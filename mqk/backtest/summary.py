@@ -170,7 +170,7 @@ def manifest(
         "strategies": [
             {"id": spec.id, "params": dict(spec.params), "shadow": spec.shadow} for spec in bundle.strategies
         ],
-        "seed": None,
+        "seed": _seed(bundle),
         "bundle": {
             "sha256": bundle.sha256,
             "as_of": None if bundle.as_of is None else bundle.as_of.isoformat(),
@@ -190,6 +190,12 @@ def manifest(
             "sources": [each.to_json() for each in sources],
         },
     }
+
+
+def _seed(bundle: Bundle) -> int | None:
+    """Where the run's chance begins; None where nothing is left to chance."""
+    faults = bundle.execution.faults
+    return faults.seed if faults.rejects.value or faults.partial_fills.value else None
 
 
 def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, artifacts: str = "") -> BacktestSummary:

@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "promote": "Judge a finished backtest by the gates of its engine.",
         "run": "Start, resume, watch and stop runs on the database.",
         "explain": "Explain a diagnostic by its code: what it means, an example, the mend.",
-        "reference": "Print every fact, form of expression, key of a document and diagnostic.",
+        "reference": "Print every fact, form of expression, key of a document, diagnostic and artifact.",
         "assess": "Report on what is asked of the desk, what answers it, and what is missing.",
         "why": "Explain one recorded decision in full.",
         "db": "Look after the database.",

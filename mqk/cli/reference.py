@@ -1,4 +1,4 @@
-"""`mqk reference`: the reference pages of facts, expressions, kinds of document and diagnostics.
+"""`mqk reference`: the reference pages of facts, expressions, kinds of document, diagnostics and artifacts.
 
 What lives here: the arguments, and which page is which file. What the pages say is in reference_*.py.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mqk.cli import reference_facts, reference_language
+from mqk.cli import reference_artifacts, reference_facts, reference_language
 from mqk.cli.output import say
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +26,7 @@ class Page(StrEnum):
     FUNCTIONS = "functions"
     KINDS = "kinds"
     DIAGNOSTICS = "diagnostics"
+    ARTIFACTS = "artifacts"
     ALL = "all"
 
 
@@ -35,6 +36,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         Page.FUNCTIONS: reference_language.functions,
         Page.KINDS: reference_language.kinds,
         Page.DIAGNOSTICS: reference_language.diagnostics,
+        Page.ARTIFACTS: reference_artifacts.page,
     }
 )
 
@@ -47,7 +49,7 @@ def reference(
         typer.Option("--out", metavar="DIR", help="Write each page to a file of its name.", show_default="stdout"),
     ] = None,
 ) -> None:
-    """Print the reference: every fact, form of expression, key of a document and diagnostic, as this mqk knows them."""
+    """Print the reference: every fact, form of expression, key of a document, diagnostic and artifact of this mqk."""
     chosen = {name: write() for name, write in PAGES.items() if page in (name, Page.ALL)}
     if out is None:
         say("\n".join(chosen.values()).rstrip("\n"))
