@@ -42,10 +42,17 @@ FAMILIES: Final = {
         *_numbered("SNP", "01 03 04 05"),
     ),
     "weights": (*_numbered("ALC", "02 03 04 06"), *_numbered("CST", "01 02 04")),
+    "books": (
+        *_numbered("PF", "01 03 04"),
+        *_numbered("LED", "01 03 04 05"),
+        *_numbered("CON", "01 02 03 05 06 07"),
+        *_numbered("ORD", "01 02 03"),
+        *_numbered("MIC", "01 02 03"),
+    ),
     "isolation": _numbered("ISO", "01 02 04 05"),
     "configuration": (*_numbered("CFG", "1 2 3 5 6 7 9 10 11 13 14 15 17"), *_numbered("SEC", "1 2 4 5 6 8")),
 }
 CASES: Final = tuple(case for cases in FAMILIES.values() for case in cases)
 
 # The defects of the original system that rules make impossible here.
-DEFECTS: Final = (*range(5, 30), 41, 42)
+DEFECTS: Final = (*range(5, 30), 38, 39, 40, 41, 42, 44)
