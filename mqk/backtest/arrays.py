@@ -321,13 +321,13 @@ def play(kernel: Kernel, columns: Columns, targets: Sequence[int]) -> Played:
     if len(wanted) != len(columns.symbols):
         raise BacktestError("data", f"{len(columns.symbols)} bars have {len(wanted)} targets")
     numbers = np.frombuffer(wanted, dtype=np.int64)
-    given = numbers[numbers != HOLD]
-    if given.size and max(abs(int(given.min())), abs(int(given.max()))) > p.SHARES_MOST:
+    given = numbers != HOLD
+    if ((numbers > p.SHARES_MOST) | (numbers < -p.SHARES_MOST) & given).any():
         raise BacktestError("data", f"a target is above {p.SHARES_MOST} shares")
     last = len(columns.ends)
-    equity, cash = array("q", bytes(8 * last)), array("q", bytes(8 * last))
+    equity, cash = array("q", [0]) * last, array("q", [0]) * last
     # No bar makes more than two orders, one out of a position and one into another.
-    room = min(2 * given.size + p.ACTIVE_MOST, _ROOM)
+    room = min(2 * int(np.count_nonzero(given)) + p.ACTIVE_MOST, _ROOM)
     while True:
         # More orders than there is room for: from the beginning, with more of it. The same comes of it.
         memory = Memory.of(kernel, columns.names, columns.plans, room)
@@ -338,7 +338,8 @@ def play(kernel: Kernel, columns: Columns, targets: Sequence[int]) -> Played:
         )
         played = kernel.play(memory.block, facts, kernel.answer, *map(_pointer, arrays), 0, last)
         if memory.block[p.STOPPED] != p.NO_ROOM or memory.block[p.ROWS] < room // 2:
-            return Played(columns, memory, played, equity[:played], cash[:played])
+            del equity[played:], cash[played:]
+            return Played(columns, memory, played, equity, cash)
         room *= 8
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, final
 
 # One size for all: vectors gain nothing here, and the time to compile is paid on every run.
-_EFFORT = 2
+_EFFORT = 3
 
 
 @cache

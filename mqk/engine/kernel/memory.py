@@ -9,6 +9,7 @@ from ctypes import Array, c_int64
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
 from mqk.engine.kernel import places as p
@@ -46,7 +47,9 @@ class Memory:
             (p.AT_ACTIVE, p.ACTIVE_MOST),
             (p.AT_FILLS, 2 * p.ACTIVE_MOST),
         )
-        block = (c_int64 * (p.SCALARS + sum(size for _, size in sizes)))()
+        # Mapped, not filled: most of the room is never touched.
+        length = p.SCALARS + sum(size for _, size in sizes)
+        block = (c_int64 * length).from_buffer(mmap(-1, 8 * length))
         at = p.SCALARS
         for place, size in sizes:
             block[place] = at
