@@ -10,12 +10,12 @@ from array import array
 from collections.abc import Sequence
 from ctypes import POINTER, c_int64, cast
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
+from mqk.backtest.stream import in_order
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
 from mqk.engine.kernel.memory import Memory, too_fine
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mqk.market import Bar, Calendar, SessionPlan
     from mqk.policy import ExecutionPolicy
 
-_IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
 # Orders that there is room for at first, when more targets than that are given.
 _ROOM: Final = 65_536
 _PRICES: Final = ("opens", "highs", "lows", "closes")
@@ -62,10 +61,8 @@ class Columns:
 
     @classmethod
     def of(cls, bars: Sequence[Bar], guards: GuardSet) -> Columns:
-        """The columns of bars in any order. Raises BacktestError without bars, CalendarError outside the calendar."""
-        stream = sorted(bars, key=_IN_ORDER)
-        if not stream:
-            raise BacktestError("bars", "there are no bars to run on")
+        """The columns of bars in any order. Raises BacktestError as a run does, CalendarError outside the calendar."""
+        stream = in_order(bars, guards)
         numbers, calendar = columns_of(stream), calendar_of(guards.bundle.calendar)
         return cls.read(stream, numbers, Instants.of(stream, numbers, calendar, guards), calendar)
 
@@ -225,6 +222,19 @@ class Played:
     def realised(self) -> int:
         """The profit of closed lots before fees, in micros."""
         return self._memory.block[p.REALISED]
+
+    def asked(self) -> list[int]:
+        """The instants at which orders were asked for, in order, each once."""
+        import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
+
+        block = self._memory.block
+        first = block[p.AT_ROWS]
+        rows = np.frombuffer(memoryview(block), dtype=np.int64)[first : first + block[p.ROWS] * p.ROW].reshape(
+            -1, p.ROW
+        )
+        bars = np.unique(rows[:, p.ROW_BAR])
+        found: list[int] = np.unique(np.searchsorted(self._columns.firsts, bars, "right") - 1).tolist()
+        return found
 
     def decisions(self) -> list[Decided]:
         """Every order that was asked for, in order."""

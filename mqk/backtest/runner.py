@@ -9,7 +9,6 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.artifacts import (
@@ -28,9 +27,11 @@ from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
 from mqk.backtest.plain import Instants
+from mqk.backtest.quiet import Quiet, pays
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.report import report_html
 from mqk.backtest.rules import FillRules
+from mqk.backtest.stream import in_order
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Columns = tuple[list[tuple[str, str]], Any]
 
-_IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
 # The days of a year for which shares are lent, as lenders count them.
 _YEAR: Final = 360
 _PROGRESS_EVERY: Final = 4_096
@@ -108,18 +108,22 @@ def run_files(
     host: StrategyHost | None = None,
     sources: Sequence[Source] = (),
     machine: Mapping[str, str] | None = None,
+    native: bool | None = None,
 ) -> tuple[BacktestSummary, dict[str, bytes]]:
-    """As `run_backtest`, with the artifacts in memory. `machine` is the fingerprint to tell instead of this host's."""
-    stream = sorted(bars, key=_IN_ORDER)
-    _require_runnable(stream, guards)
+    """As `run_backtest`, with the artifacts in memory. `machine` is the fingerprint to tell instead of this host's.
+
+    `native` has strategies in arrays played by the compiled kernel first, to pass over what is quiet; None: if it pays.
+    """
+    stream = in_order(bars, guards)
     columns = columns_of(stream)
     data = data_sha256(stream, columns)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
+    native = pays(stream) if native is None else native
     try:
-        _play(state, record, stream, columns, on_progress=on_progress)
+        _play(state, record, stream, columns, on_progress=on_progress, native=native)
     except StrategyError as fault:
         if fault.code != "failed":
             raise
@@ -147,8 +151,7 @@ def play(guards: GuardSet, bars: Sequence[Bar], *, host: StrategyHost, ends: Map
     `ends` says by symbol when its recording ends, where these bars are only the first of it: until then a bar that does
     not come is late. Raises as `run_backtest` does.
     """
-    stream = sorted(bars, key=_IN_ORDER)
-    _require_runnable(stream, guards)
+    stream = in_order(bars, guards)
     state = EngineState(guards, run_id="played", mode="BACKTEST", host=host)
     _play(state, Recorder(), stream, columns_of(stream), ends=ends)
 
@@ -161,13 +164,16 @@ def _play(
     *,
     on_progress: Progress | None = None,
     ends: Mapping[str, int] | None = None,
+    native: bool = False,
 ) -> None:
     guards = state.guards
-    instants = Instants.of(stream, columns, calendar_of(guards.bundle.calendar), guards)
+    calendar = calendar_of(guards.bundle.calendar)
+    instants = Instants.of(stream, columns, calendar, guards)
     ahead.prepare(state)
     run = _Run(guards, state, record, stream, ends or {})
     try:
         with without_garbage_collection():
+            run.quiet = Quiet.of(guards, state.host, stream, columns, instants, calendar) if native else None
             run.play(stream, instants, on_progress)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
@@ -210,14 +216,9 @@ class _Run:
         self._was_late = False
         # Whether bars came of which the feed was not asked.
         self._passed = False
-        execution = bundle.execution
-        self._market = SimulatedMarket(
-            state.costs,
-            execution.latency_bars,
-            epoch=_EPOCH,
-            bundle=bundle.sha256,
-            rules=FillRules.of_policy(execution),
-        )
+        self.quiet: Quiet | None = None
+        latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
+        self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
     def play(self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None) -> None:
         """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
@@ -229,7 +230,9 @@ class _Run:
         instant, last = 0, len(until)
         while instant < last:
             stop = until[instant]
-            if stop > instant and not self._was_late and ahead.can_play(state):
+            if self.quiet is not None and instant < self.quiet.played:
+                instant = self._pass_over(self.quiet, stream, starts, instant)
+            elif stop > instant and not self._was_late and ahead.can_play(state):
                 opened = market.busy
                 if opened:
                     self._open(stream[starts[instant] : starts[instant + 1]], self._feed.session)
@@ -252,6 +255,17 @@ class _Run:
                 on_progress(told, total)
         if on_progress is not None and told != total:
             on_progress(total, total)
+
+    def _pass_over(self, quiet: Quiet, stream: Sequence[Bar], starts: Sequence[int], instant: int) -> int:
+        """Pass over what is quiet from an instant on, or play that one; returns the next."""
+        if not self._was_late and not self._market.busy and ahead.is_plain(self._state):
+            stop = quiet.stop(instant)
+            if stop > instant:
+                quiet.pass_over(self._state, stream, instant, stop, self._record.curve.extend)
+                self._passed = True
+                return stop
+        self._play_one(stream[starts[instant] : starts[instant + 1]])
+        return instant + 1
 
     def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:
         """Play the bars of one instant, one event at a time; the market has been `opened` already, or not."""
@@ -400,17 +414,3 @@ class _Run:
             return self._market.replace(leave, order, state.now)
         self._record.withheld(order, state.now, leave)
         return ReplaceRejected(order.client_order_id, "refused by the gate", state.now)
-
-
-def _require_runnable(stream: Sequence[Bar], guards: GuardSet) -> None:
-    if not stream:
-        raise BacktestError("bars", "there are no bars to run on")
-    timeframes: dict[str, str] = {}
-    for symbol, timeframe in sorted({(bar.symbol, bar.timeframe) for bar in stream}):
-        if timeframes.setdefault(symbol, timeframe) != timeframe:
-            what = f"`{symbol}` comes in bars of `{timeframes[symbol]}` and of `{timeframe}`"
-            raise BacktestError("bars", what, "give the bars of one timeframe for each symbol")
-        if timeframe not in guards.bundle.timeframes:
-            known = ", ".join(f"`{each}`" for each in guards.bundle.timeframes)
-            what = f"`{guards.bundle.engine}` trades bars of {known}, and those of `{symbol}` are of `{timeframe}`"
-            raise BacktestError("bars", what, "give bars of such a timeframe, or add it to the engine's `timeframes`")

@@ -38,17 +38,36 @@ def prepare(state: EngineState) -> None:
 def can_play(state: EngineState) -> bool:
     """Whether plain bars may be played in one go from here: nothing holds, is counted or is in doubt."""
     leeway = state.leeway
+    return leeway is not None and is_plain(state) and (leeway.open or leeway.settle(state))
+
+
+def is_plain(state: EngineState) -> bool:
+    """Whether nothing holds the engine back, is counted against it or is in doubt."""
     return (
-        leeway is not None
-        and not state.account_mask
+        not state.account_mask
         and state.account_settled
         and not state.bad_bars
         and not state.guarded
         and not state.run.killed
         and state.run.posture == "NORMAL"
         and state.latches.quiet
-        and (leeway.open or leeway.settle(state))
     )
+
+
+def pass_over(state: EngineState, instants: int, now: int, highest: int) -> None:
+    """Bring up to date an engine whose windows have taken in plain bars, up to `now`, of so many instants.
+
+    Whoever calls knows that every rule passed at each of them, that nothing was asked for, and the `highest` equity.
+    """
+    catch_up(state, now)
+    for line in state.lines.values():
+        if line.busy:
+            state.expose(line)
+    state.ticks += instants
+    state.account.peak_equity = max(state.account.peak_equity, highest)
+    state.value()
+    if state.leeway is not None:
+        state.leeway.open = False
 
 
 def play(

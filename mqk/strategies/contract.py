@@ -69,11 +69,12 @@ class HostWindow(BarWindow):
     `push` adds the bar that has just completed; whoever pushes many trims now and then, so that nothing grows for ever.
     """
 
-    __slots__ = ("push",)
+    __slots__ = ("extend", "push")
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self.push = self._bars.append
+        self.extend = self._bars.extend
 
     @property
     def held(self) -> int:

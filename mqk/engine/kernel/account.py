@@ -79,6 +79,8 @@ def enter(m: Ints, f: Ints, session: int) -> int:
     m[p.REALISED_TODAY] = 0
     for symbol in range(m[p.SYMBOLS]):
         line = m[p.AT_LINES] + symbol * p.LINE
+        if m[p.BORROWS] and m[line + p.QTY] < 0:
+            m[p.STOPPED] = p.UNUSUAL
         if m[line + p.TOUCHED]:
             m[line + p.OPENED_TODAY] = 0
             m[line + p.DAY_OPENED] = 0

@@ -94,6 +94,7 @@ class Memory:
             p.UNIT: unit,
             p.VOLATILITY_TOP: _BPS * volatility.numerator,
             p.VOLATILITY_BOTTOM: volatility.denominator,
+            p.BORROWS: bool(execution.borrow.value),
             p.LATENCY: execution.latency_bars.submit,
             p.SYMBOLS: symbols,
             p.ROWS_MOST: self.rows_most,

@@ -58,6 +58,7 @@ AT_ALIKE: Final = 41
 AT_ACTIVE: Final = 42
 AT_FILLS: Final = 43
 LOGGED: Final = 44  # how many events each of the streams has, in the places from here on
+BORROWS: Final = 60  # whether shares that are sold short are paid for
 STREAMS: Final = ("orders", "cancels", "rejects", "fills", "trades", "day_trades", "results", "losing_trades")
 ORDERS_STREAM: Final = 0
 FILLS_STREAM: Final = 3
