@@ -21,6 +21,7 @@ from mqk.engine.kernel.compiled import Kernel
 from mqk.engine.kernel.memory import Memory, too_fine
 from mqk.market import TIMEFRAMES, calendar_of, columns_of
 from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
+from mqk.strategies.host import ask_in_arrays
 
 if TYPE_CHECKING:
     from mqk.backtest.plain import Columns as Numbers
@@ -310,7 +311,7 @@ def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
 
 
 def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> array[int]:
-    found = strategy.targets(bars)
+    found = ask_in_arrays(strategy, bars)
     answer = found if isinstance(found, array) else array("q", found)
     if len(answer) != len(bars.closes):
         raise BacktestError("data", f"{len(bars.closes)} bars of `{bars.symbol}` have {len(answer)} targets")

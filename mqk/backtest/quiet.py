@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mqk.backtest.arrays import Columns, kernel_of, play, targets_of
 from mqk.engine import ahead
+from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
     from array import array
@@ -65,7 +66,11 @@ class Quiet:
         if strategy is None or kernel is None or isinstance(kernel, str):
             return None
         columns = Columns.read(stream, numbers, instants, calendar)
-        found = play(kernel, columns, targets_of(strategy, columns))
+        try:
+            found = play(kernel, columns, targets_of(strategy, columns))
+        except StrategyError:
+            # It is asked bar by bar instead, and what it says then is what counts.
+            return None
         return cls(instants, columns.ends, found.equity, found.cash, found.asked())
 
     def stop(self, instant: int) -> int:

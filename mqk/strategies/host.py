@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mqk.strategies.contract import ArrayStrategy, Context, HostWindow, Strategy, Targets
+from mqk.strategies.contract import ArrayStrategy, Context, HostWindow, Strategy, SymbolBars, Targets
 from mqk.strategies.errors import StrategyError
 from mqk.strategies.registry import Registry
 
@@ -100,7 +100,15 @@ def _ask(strategy: Strategy, context: Context) -> Targets | None:
         raise failure(fault, strategy, context.symbol) from fault
 
 
-def failure(fault: Exception, strategy: Strategy, symbol: str) -> StrategyError:
+def ask_in_arrays(strategy: ArrayStrategy, bars: SymbolBars) -> Sequence[int]:
+    """What a strategy wants at every bar of a symbol. Raises StrategyError "failed" as when it is asked of one."""
+    try:
+        return strategy.targets(bars)
+    except Exception as fault:
+        raise failure(fault, strategy, bars.symbol) from fault
+
+
+def failure(fault: Exception, strategy: Strategy | ArrayStrategy, symbol: str) -> StrategyError:
     """What is said of a strategy that raised something on a bar of a symbol."""
     name = type(strategy).__name__
     what = f"strategy `{name}` failed on a bar of `{symbol}`: {type(fault).__name__}: {fault}"
