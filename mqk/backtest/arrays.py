@@ -272,7 +272,7 @@ def kernel_of(guards: GuardSet) -> Kernel | str:
     if refusal is None and too_fine(*costs, execution.commission_per_order.micros):
         refusal = "the costs are finer than native code is made for"
     if refusal is None and not _plain_fills(execution):
-        refusal = "orders fill in parts, by chance, or for fees other than one an order"
+        refusal = "orders are sized by lots, fill in parts, by chance, or for fees other than one an order"
     if refusal is not None:
         return refusal
     kernel = Kernel(guards)
@@ -285,7 +285,8 @@ def _plain_fills(policy: ExecutionPolicy) -> bool:
     faults = policy.faults
     by_chance = faults.rejects.value or faults.partial_fills.value
     other_fees = policy.commission_per_share.micros or policy.commission_rate.value or policy.commission_minimum.micros
-    return not (by_chance or other_fees or policy.participation or policy.commission_maximum)
+    sized = policy.lot != 1 or policy.minimum.micros
+    return not (by_chance or other_fees or sized or policy.participation or policy.commission_maximum)
 
 
 def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:

@@ -62,11 +62,25 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
             entries.append(intent._replace(qty=growing))
     for intent in exits:
         leave(state, known[intent.symbol], intent, reason, effects)
-    begun = {intent.symbol: place(state, intent, reason, effects) for intent in entries}
+    sized = [whole for each in entries if (whole := _sized(state, each)) is not None]
+    begun = {intent.symbol: place(state, intent, reason, effects) for intent in sized}
     for symbol, want in targets.items():
         if type(want) is Target and want.guards and symbol in known:
             guard(state, known[symbol], want, begun.get(symbol))
             tend(state, known[symbol], effects)
+
+
+def _sized(state: EngineState, intent: Intent) -> Intent | None:
+    """What adds to a position in whole lots; None where it is less than one, or worth less than the minimum."""
+    execution = state.guards.bundle.execution
+    lot, least = execution.lot, execution.minimum.micros
+    qty = intent.qty if lot == 1 else intent.qty // lot * lot
+    line = state.lines.get(intent.symbol)
+    if least and line is not None and line.price is not None and qty * line.price < least:
+        return None
+    if qty == intent.qty:
+        return intent
+    return intent._replace(qty=qty) if qty else None
 
 
 def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:

@@ -171,7 +171,7 @@ class EngineState:
         self.costs = CostModel.of_policy(bundle.execution)
         self.machine, self.ledger = OrderMachine.of(guards), Ledger(capital)
         self.lines, self.histories = {}, {}
-        self.groups, self.guarded, self.exposed, self.deadline = {}, {}, {}, 60_000_000
+        self.groups, self.guarded, self.exposed, self.deadline = {}, {}, {}, bundle.execution.stop_within.micros
         # Every order of the run, since a fill may cross a cancel; and those of them that may still fill.
         self.orders: dict[str, Order] = {}
         self.working: dict[str, Order] = {}

@@ -66,7 +66,9 @@ class ExecutionPolicy:
 
     `ambiguity` is what one bar that touches two orders means, `limit_fill` when a limit order trades; `participation`
     the part of a bar's volume that our orders are filled with at most (None: whatever they ask for); `borrow` what a
-    short position costs a year, of its value; `commission_maximum` None is without end.
+    short position costs a year, of its value; `commission_maximum` None is without end. What adds to a position is in
+    whole lots of `lot` shares and worth at least `minimum`; a position that is to be guarded and has no accepted stop
+    within `stop_within` is flattened.
     """
 
     market_fill: str
@@ -86,6 +88,9 @@ class ExecutionPolicy:
     commission_maximum: Money | None
     borrow: Ratio
     faults: Faults
+    lot: int
+    minimum: Money
+    stop_within: Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,8 @@ def _execution(policy: ExecutionPolicy) -> Json:
             "partial_fills": canonical_text(faults.partial_fills),
         },
         "corporate_actions": policy.corporate_actions,
+        "entries": {"lot": policy.lot, "minimum": canonical_text(policy.minimum)},
+        "stop_within": canonical_text(policy.stop_within),
     }
 
 

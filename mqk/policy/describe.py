@@ -77,6 +77,9 @@ def describe(bundle: Bundle) -> dict[str, object]:
                 "rejects": str(execution.faults.rejects),
                 "partial_fills": str(execution.faults.partial_fills),
             },
+            "lot": execution.lot,
+            "minimum": str(execution.minimum),
+            "stop_within": str(execution.stop_within),
         },
         "schedule": {
             "calendar": schedule.calendar,

@@ -213,6 +213,9 @@ def _execution(content: Mapping[str, Any]) -> ExecutionPolicy:
         commission_maximum=None if most is None else parse_money(most),
         borrow=parse_ratio(costs["borrow"]),
         faults=Faults(int(faults["seed"]), parse_ratio(faults["rejects"]), parse_ratio(faults["partial_fills"])),
+        lot=content["entries"]["lot"],
+        minimum=parse_money(content["entries"]["minimum"]),
+        stop_within=parse_duration(content["stop_within"]),
     )
 
 

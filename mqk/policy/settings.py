@@ -30,6 +30,9 @@ _DEFAULTS = {
     "faults.seed": "0",
     "faults.rejects": "0%",
     "faults.partial_fills": "0%",
+    "entries.lot": "1 shares",
+    "entries.minimum": "0 USD",
+    "protection.stop_within": "1m",
     "replay.pace": "0s",
 }
 Chains = dict[str, tuple[Layer, ...]]
@@ -68,6 +71,9 @@ def read_execution(
             rejects=settings.ratio("faults.rejects"),
             partial_fills=settings.ratio("faults.partial_fills"),
         ),
+        lot=max(settings.count("entries.lot"), 1),
+        minimum=settings.money("entries.minimum"),
+        stop_within=settings.duration("protection.stop_within"),
     )
     most = policy.commission_maximum
     if most is not None and policy.commission_minimum.micros > most.micros:

@@ -87,6 +87,17 @@ EXECUTION: Final[dict[str, tuple[Sense, str, str]]] = {
         "more orders fill in parts in a backtest",
         "fewer orders fill in parts in a backtest",
     ),
+    "lot": (
+        "neither",
+        "entries are rounded down to larger lots",
+        "entries are rounded down to smaller lots",
+    ),
+    "minimum": ("more is tighter", "smaller entries are not placed any more", "smaller entries are placed, too"),
+    "stop_within": (
+        "more is looser",
+        "a position stands longer without the stop that is to guard it",
+        "a position without the stop that is to guard it is flattened sooner",
+    ),
     "corporate_actions": (
         "neither",
         "splits and dividends are treated otherwise in a backtest",
@@ -105,5 +116,7 @@ KEYS: Final = {
     "execution.commission_per_order": "costs.commission",
     **{f"execution.commission_{key}": f"costs.commission_{key}" for key in ("per_share", "rate", "minimum", "maximum")},
     **{f"execution.{key}": f"costs.{key}" for key in ("spread", "slippage", "volatility", "cap", "borrow")},
+    **{f"execution.{key}": f"entries.{key}" for key in ("lot", "minimum")},
+    "execution.stop_within": "protection.stop_within",
     **{f"execution.latency_bars.{key}": f"latency.{key}" for key in ("submit", "cancel", "replace")},
 }
