@@ -16,6 +16,7 @@ from psycopg.types.json import Json
 
 from mqk.brokers.contract import Ack, Ambiguous, BrokerError, BrokerUnavailable, PermitRefused
 from mqk.brokers.messages import BrokerEvent, Message
+from mqk.brokers.paper_ex import CLOSES, go_ex
 from mqk.brokers.paper_schema import LOCK, SCHEMA
 from mqk.engine import Accepted, Cancelled, Filled, Permit, event_from_json, event_to_json
 from mqk.orders import CostModel, OrderStatus, OrderType, Side
@@ -48,9 +49,11 @@ SET cash = %(cash)s, market_time = %(market_time)s, last_message = %(last_messag
 WHERE account = %(account)s
 """
 _SHOW: Final = """
-INSERT INTO paper_broker.market (account, symbol, bar_end, bars)
-SELECT %(account)s, symbol, bar_end, 1 FROM unnest(%(symbols)s::text[], %(ends)s::bigint[]) AS shown (symbol, bar_end)
-ON CONFLICT (account, symbol) DO UPDATE SET bar_end = excluded.bar_end, bars = market.bars + 1
+INSERT INTO paper_broker.market (account, symbol, bar_end, close, bars)
+SELECT %(account)s, symbol, bar_end, close, 1
+FROM unnest(%(symbols)s::text[], %(ends)s::bigint[], %(closes)s::bigint[]) AS shown (symbol, bar_end, close)
+ON CONFLICT (account, symbol) DO UPDATE
+SET bar_end = excluded.bar_end, close = excluded.close, bars = market.bars + 1
 WHERE market.bar_end < excluded.bar_end
 RETURNING symbol, bars
 """
@@ -161,19 +164,31 @@ class PaperBroker:
     def on_market(self, now: int, bars: Sequence[tuple[Bar, int]]) -> None:
         """Show the market up to `now`: bars, at most one of each symbol, each with the instant at which it opened.
 
-        Orders that are due fill at the open, against the trader. What was shown before changes nothing, so that showing
-        may be repeated after a crash. Instants in epoch microseconds.
+        What went ex before a bar comes first; then orders that are due fill at its open, against the trader. What was
+        shown before changes nothing, so that showing may be repeated after a crash. Instants in epoch microseconds.
         """
         by_symbol = {bar.symbol: (bar, opened) for bar, opened in bars}
-        values = {"symbols": list(by_symbol), "ends": [bar.end for bar, _ in by_symbol.values()]}
+        columns = ([bar.end for bar, _ in by_symbol.values()], [bar.close for bar, _ in by_symbol.values()])
+        values = {"symbols": list(by_symbol), "ends": columns[0], "closes": columns[1]}
+        telling = [bar for bar, _ in by_symbol.values() if bar.ex is not None]
         with self._answered(writing=False) as connection, connection.pipeline(), connection.transaction():
             # Three questions in one round trip; the first one locks the account for the others.
             asked = {"account": self.account, **values}
-            locked, showing, orders = (connection.execute(each, asked) for each in (_ACCOUNT, _SHOW, _OPEN_ORDERS))
+            locked = connection.execute(_ACCOUNT, asked)
+            closing = connection.execute(CLOSES, asked) if telling else None
+            showing, orders = connection.execute(_SHOW, asked), connection.execute(_OPEN_ORDERS, asked)
             account = _account(locked.fetchone())
             before = replace(account)
             account.market_time = max(account.market_time, now)
             shown: dict[str, int] = {row.symbol: row.bars for row in showing}
+            if closing is not None:
+                closes = {row.symbol: row.close for row in closing}
+                new = [bar for bar in telling if bar.symbol in shown]
+                paid, gone = go_ex(connection, self.account, new, closes)
+                account.cash += paid
+                for order in gone:
+                    self._cancel(connection, account, order, "a split left no whole share of it")
+                orders = connection.execute(_OPEN_ORDERS, asked)
             for order in orders:
                 bars_shown = shown.get(order.symbol, 0)
                 if 0 < order.due <= bars_shown:
@@ -299,9 +314,15 @@ class PaperBroker:
         worst = price if order.worst is None else order.worst
         return max(price, worst) if side is Side.BUY else min(price, worst)
 
-    def _cancel(self, connection: psycopg.Connection[Any], account: _Account, order: Any) -> None:
+    def _cancel(
+        self,
+        connection: psycopg.Connection[Any],
+        account: _Account,
+        order: Any,
+        reason: str = "cancelled on request",
+    ) -> None:
         connection.execute(_FINISH, {"status": "CANCELLED", "filled": order.filled, "number": order.number})
-        cancelled = Cancelled(order.client_order_id, "cancelled on request", account.market_time)
+        cancelled = Cancelled(order.client_order_id, reason, account.market_time)
         self._tell(connection, account, f"{order.client_order_id}:cancelled", cancelled)
 
     def _tell(

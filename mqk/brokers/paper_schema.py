@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS paper_broker.orders (
 -- The worst price that an order which arrives late could have had while it was on its way: it never does better.
 ALTER TABLE paper_broker.orders ADD COLUMN IF NOT EXISTS worst bigint;
 
+-- The close of the last bar that was shown: what a fraction of a share is paid at when shares are split.
+ALTER TABLE paper_broker.market ADD COLUMN IF NOT EXISTS close bigint;
+
 CREATE INDEX IF NOT EXISTS orders_open ON paper_broker.orders (account, number) WHERE status = 'ACCEPTED';
 
 CREATE TABLE IF NOT EXISTS paper_broker.positions (

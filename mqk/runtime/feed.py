@@ -37,7 +37,7 @@ class Instant:
     at: int
     opens: tuple[tuple[Bar, int], ...]
     opening: tuple[Event, ...]
-    """What comes before anything trades: a session that begins."""
+    """What comes before anything trades: a session that begins, and what goes ex with it."""
     closing: tuple[Event, ...]
     """What comes once all is told that happened in between: silent feeds, then the bars themselves."""
 
@@ -98,6 +98,7 @@ class Feed:
                 opening = (
                     SessionPlanned(recorded.plan()),
                     ClockTicked(opened, recorded.late(opened), session),
+                    *recorded.gone_ex(),
                 )
             # Also once after all are back in time, so that the engine knows.
             clock = [ClockTicked(at, late, session)] if late or was_late else []
