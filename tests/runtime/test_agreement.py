@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mqk.backtest import run_backtest
+from mqk.market import Ex, split_bar
 from mqk.runtime import Step
 from tests.runtime.harness import Faults, Player, record
-from tests.runtime.world import desk_bars, desk_guards
+from tests.runtime.world import MINUTE, T0, desk_bars, desk_guards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,29 @@ def test_a_paper_run_comes_to_what_the_backtest_comes_to(
     assert paper.denied_by_rule == backtest.denied_by_rule
     assert paper.final_equity == backtest.final_equity_micros
     assert paper.posture == backtest.posture == "HALTED", "the bars are meant to end in a halted engine"
+    assert paper.reconcile.clean
+
+
+def test_shares_that_go_ex_do_so_in_both(player: Player) -> None:
+    ratio, midnight = Fraction(3, 2), T0
+    bars, told = [], set()
+    for bar in desk_bars(60, seed=2):
+        moved = replace(bar, end=bar.end - 30 * MINUTE)
+        if moved.end > midnight:
+            moved = split_bar(moved, ratio)
+            if bar.symbol not in told:
+                told.add(bar.symbol)
+                moved = replace(moved, ex=Ex(ratio, Fraction(20_000)))
+        bars.append(moved)
+    player.bars = bars
+    paper, backtest = player.play(), run_backtest(player.guards, bars)
+    assert backtest.dividends_micros > 0
+    assert (paper.orders + paper.withdrawn, paper.fills, paper.denied_by_rule, paper.final_equity) == (
+        backtest.orders,
+        backtest.fills,
+        backtest.denied_by_rule,
+        backtest.final_equity_micros,
+    )
     assert paper.reconcile.clean
 
 
