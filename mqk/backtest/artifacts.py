@@ -36,7 +36,9 @@ NAMES: Final = (
 )
 REPORT: Final = "report.html"
 """A view of the others, for people: no part of what a run comes to, and vouched for by nothing but a replay."""
-BESIDE: Final = (REPORT,)
+WALK_FORWARD: Final = "walk_forward.json"
+"""What came of a walk-forward on the same bars."""
+BESIDE: Final = (REPORT, WALK_FORWARD)
 """What may lie beside the files of a run."""
 STRESS: Final = "stress"
 """The folder with the runs of the same under stress, one folder each."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mqk.backtest import BacktestSummary, Battery, run_battery
+from mqk.backtest.artifacts import WALK_FORWARD
 from mqk.backtest.sources import Source
+from mqk.backtest.walk_forward import Fold, WalkForward, Windows, walk_forward
 from mqk.cli import decision
 from mqk.cli.bars import BarsOption, EndOption, Given, MoreBars, StartOption, between, given, load_bars
 from mqk.cli.bound import Bound, bind
@@ -70,13 +72,22 @@ def backtest(
             help="First run again on bars that are cut short, and compare every decision. Exit 1 where one differs.",
         ),
     ] = False,
+    walk: Annotated[
+        bool,
+        typer.Option("--walk-forward", help="Also choose among the policy's grid, on and on along the bars."),
+    ] = False,
+    train: Annotated[int, typer.Option("--train", min=1, help="Sessions to choose on.")] = 504,
+    test: Annotated[int, typer.Option("--test", min=1, help="Sessions to judge the choice on.")] = 126,
+    embargo: Annotated[int, typer.Option("--embargo", min=0, help="Sessions between the two.")] = 5,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Run an engine over recorded bars with every guard on, and keep what happened in DIR.
 
     Also: `mqk backtest compare A B` says in what two runs differ.
     """
-    asked = _Asked(policies, as_of, tuple(overlay or ()), tuple(stress or ()), start, end, prove_no_lookahead, format_)
+    windows = Windows(train, test, embargo) if walk else None
+    layers = tuple(overlay or ()), tuple(stress or ())
+    asked = _Asked(policies, as_of, *layers, start, end, prove_no_lookahead, windows, format_)
     names = _names(engine)
     with given([*bars, *(more or [])]) as found:
         runs = [asked.bound(name, found, alone=len(names) == 1) for name in names]
@@ -105,6 +116,7 @@ class _Asked:
     start: date | None
     end: date | None
     prove: bool
+    windows: Windows | None
     format: Format
 
     def bound(self, engine: str, found: Given, *, alone: bool) -> _Runnable:
@@ -140,11 +152,40 @@ def _one(run: _Runnable, out: Path | None, sources: Sequence[Source], asked: _As
             return proof.to_json(), proof.holds
         told = {"lookahead": proof.to_json()}
     assert out is not None
+    walked = None if asked.windows is None else _walked(run, asked.windows)
     ran = backtested(run.bound, run.bars, out, sources, run.stresses)
     if text:
         say(*summary_lines(ran.base), "", *stop_lines(ran.base), *stress_lines(ran), *denial_lines(ran.base))
-        say(f"artifacts in {out}", *([""] if asked.prove else []))
+    if walked is not None:
+        (out / WALK_FORWARD).write_bytes(walked.to_bytes())
+        told["walk_forward"] = walked.to_json()
+        if text:
+            say(*walk_lines(walked))
+    if text:
+        say(f"artifacts in {out}")
     return {**ran.to_json(), **told}, ran.base.failed is None
+
+
+def _walked(run: _Runnable, windows: Windows) -> WalkForward:
+    with progress(f"walk-forward of {run.bound.bundle.engine}", "runs") as move:
+        return walk_forward(run.bound.guards, run.bars, windows, on_progress=move)
+
+
+def walk_lines(walked: WalkForward) -> list[str]:
+    """Each fold: what was chosen, what it came to where it was chosen, and what after."""
+    head = ["test", "", "chosen", "in sample", "out of sample", "drawdown", "denied", "halts"]
+    rows = [_fold_row(fold) for fold in walked.folds]
+    gained = f"{walked.gained} of {len(rows)} tests gained"
+    told = f"walk-forward of {walked.strategy}: {walked.growth:+.1%} out of sample, {gained}"
+    return [told, *table([head, *rows], right=range(3, 8)), ""]
+
+
+def _fold_row(fold: Fold) -> list[str]:
+    days = [format_instant(at)[:10] for at in fold.test]
+    chosen = ", ".join(f"{name} {value}" for name, value in fold.params.items())
+    gains = [f"{run.final_equity_micros / run.initial_equity_micros - 1:+.1%}" for run in (fold.trained, fold.tested)]
+    tested = fold.tested
+    return [*days, chosen, *gains, f"{tested.max_drawdown:.1%}", f"{tested.denied:,}", str(tested.halts)]
 
 
 def backtested(

@@ -18,10 +18,20 @@ INTRODUCTION: Final = """\
 What `mqk backtest --out DIR` leaves in DIR: the same bytes for the same policy, bars, strategies and code. Each file
 has a JSON Schema under `schemas/results/`; a table has one for its rows, in the order of its columns. Columns and keys
 stay; new columns come last. `report.html` shows all of it on one page and is no source of anything; runs under stress
-lie in `stress/NAME/` with the same files.
+lie in `stress/NAME/` with the same files; `walk_forward.json` is there where it was asked for.
 """
 # In the order in which a reader wants them.
-FILES: Final = ("manifest", "metrics", "equity_curve", "orders", "fills", "corporate_actions", "audit", "decisions")
+FILES: Final = (
+    "manifest",
+    "metrics",
+    "equity_curve",
+    "orders",
+    "fills",
+    "corporate_actions",
+    "audit",
+    "decisions",
+    "walk_forward",
+)
 
 
 def page() -> str:

@@ -34,12 +34,16 @@ from mqk.quantity import Duration, Money, Ratio
 
 @dataclass(frozen=True, slots=True)
 class StrategySpec:
-    """A strategy by its registered name, with its parameters as written; a shadow strategy's orders do not leave."""
+    """A strategy by its registered name, with its parameters as written; a shadow strategy's orders do not leave.
+
+    `grid` are the values that a walk-forward may try in place of parameters; what is enforced does not depend on it.
+    """
 
     id: str
     params: Mapping[str, str]
     shadow: bool
     span: Span
+    grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,10 @@ class _Builder:
             id_ = required(node, "id")
             params = {name: written(entry.value) for name, entry in sorted(node.mapping("params").entries.items())}
             shadow = node.scalar("shadow")
-            found.append(StrategySpec(id_.text, params, shadow is not None and shadow.text == "true", id_.span))
+            watches = shadow is not None and shadow.text == "true"
+            tried = node.mapping("grid")
+            grid = {name: tuple(written(each) for each in tried.items(name)) for name in sorted(tried.entries)}
+            found.append(StrategySpec(id_.text, params, watches, id_.span, grid))
             self.layers[f"strategies.{id_.text}"] = (Layer(self.engine.name, written(node), id_.span),)
         return tuple(sorted(found, key=lambda each: each.id))
 

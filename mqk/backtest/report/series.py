@@ -158,6 +158,10 @@ def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], points: S
     unused_at = {(symbol, parse_instant(end)) for symbol, end in unused}
     held: dict[str, int] = {}
     prices: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    filled: dict[str, list[int]] = {}
+    for line in moves:
+        filled.setdefault(line["data"]["symbol"], []).append(parse_instant(line["at"]))
     stream = sorted((bar for bar in bars if bar.symbol in traded), key=attrgetter("end"))
     ats = [parse_instant(line["at"]) for line in moves]
     found, next_bar, next_move = [], 0, 0
@@ -167,6 +171,10 @@ def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], points: S
             next_bar += 1
             if not unused_at or (bar.symbol, bar.end) not in unused_at:
                 prices[bar.symbol] = bar.close
+            elif any(ends.get(bar.symbol, 0) < at <= bar.end for at in filled.get(bar.symbol, ())):
+                # Nobody used the bar, but an order filled at its open, and that was a price.
+                prices[bar.symbol] = bar.open
+            ends[bar.symbol] = bar.end
         while next_move < len(moves) and ats[next_move] <= point.at:
             line = moves[next_move]
             data = line["data"]
