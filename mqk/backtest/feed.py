@@ -156,7 +156,10 @@ class RecordedFeed:
             self._ends[symbol] = end
             self._places[symbol] = self._index
             if end < self._last[symbol]:
-                self._due[symbol] = end + TIMEFRAMES[timeframe]
+                due = end + TIMEFRAMES[timeframe]
+                # After the last one of a session it is for the calendar to say.
+                within = due <= self._close
+                self._due[symbol] = due if within else self._answer(end, timeframe, end - TIMEFRAMES[timeframe])[1]
             else:
                 self._due.pop(symbol, None)
 

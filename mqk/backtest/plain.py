@@ -112,13 +112,13 @@ def _regular(calendar: Calendar, opens: Any, closes: Any, timeframe: str) -> Any
 
 
 def _follows(bars: Any, session: Any, opens: Any, closes: Any, regular: Any, step: int) -> Any:
-    """For each bar of one symbol, whether it follows the one before in the same session, with another one to come."""
+    """For each bar of one symbol, whether it follows the one before in the same session."""
     import numpy as np  # noqa: PLC0415 - heavy
 
     end, close, whole = bars[:, 1], bars[:, 5], bars[:, 7]
     begin = opens[session]
     fine = (whole == 1) & (close > 0) & (close <= HIGHEST)
-    good = fine & regular[session] & ((end - begin) % step == 0) & (end + step <= closes[session])
+    good = fine & regular[session] & ((end - begin) % step == 0) & (end <= closes[session])
     good[1:] &= fine[:-1] & (end[1:] - end[:-1] == step) & (end[:-1] >= begin[1:])
     good[:1] = False
     assert isinstance(good, np.ndarray)

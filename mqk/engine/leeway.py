@@ -20,7 +20,6 @@ from mqk.dsl.environment import ElementRef
 from mqk.dsl.reading import opened
 from mqk.engine.figures import names_read
 from mqk.guards import Guard, Point
-from mqk.guards.views import HeldPosition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,11 +82,12 @@ class _Corner:
     ticks: int
 
 
-class Busy(HeldPosition):
+class Busy:
     """A symbol that is held, or in which orders work, while its price stays between `floor` and `ceiling`."""
 
     __slots__ = (
         "ceiling",
+        "cost",
         "exposure_high",
         "exposure_low",
         "floor",
@@ -96,15 +96,24 @@ class Busy(HeldPosition):
         "position",
         "price_high",
         "price_low",
+        "qty",
+        "symbol",
         "unrealised_high",
         "unrealised_low",
         "value_high",
         "value_low",
+        "working_buy",
+        "working_sell",
         "worst",
     )
 
+    symbol: str
     line: Line
     position: Position | None
+    qty: int
+    working_buy: int
+    working_sell: int
+    cost: int
     worst: int
     floor: int
     ceiling: int

@@ -67,7 +67,7 @@ class WindowCounts:
     Windows over sessions are missing while nobody has said which session it is.
     """
 
-    __slots__ = ("_by_stream", "_in_sessions", "_in_time", "_next", "_plan", "view")
+    __slots__ = ("_by_stream", "_in_sessions", "_in_time", "_next", "_plan", "_unplaced", "view")
 
     def __init__(self, specs: Sequence[WindowSpec]) -> None:
         self.view = Windows()
@@ -76,6 +76,8 @@ class WindowCounts:
         self._in_sessions: list[_Window] = []
         self._next = _NEVER
         self._plan: SessionPlan | None = None
+        # Whether anything happened in a session of which nothing was known.
+        self._unplaced = False
         for spec in specs:
             window = _Window(spec)
             self._by_stream.setdefault(spec.stream, []).append(window)
@@ -90,6 +92,8 @@ class WindowCounts:
     def record(self, stream: str, at: int, amount: int = 0) -> None:
         """Count one event of a stream at an instant (epoch micros, not before the last one), with its amount."""
         plan = self._plan
+        if plan is None:
+            self._unplaced = True
         answers = vars(self.view)
         for window in self._by_stream.get(stream, ()):
             window.entries.append((at, _UNPLACED if plan is None else window.place(plan), amount))
@@ -119,19 +123,24 @@ class WindowCounts:
         self._plan = plan
         if not self._in_sessions:
             return
+        answers = vars(self.view)
         for window in self._in_sessions:
             if plan is None:
-                setattr(self.view, window.attribute, MISSING)
+                answers[window.attribute] = MISSING
                 continue
             assert window.sessions is not None
             place = window.place(plan)
-            # What happened in a session of which nothing was known counts as if it happened in this one.
-            window.entries = deque(
-                (at, place if where == _UNPLACED else where, amount) for at, where, amount in window.entries
-            )
-            while window.entries and window.entries[0][1] <= place - window.sessions:
+            if self._unplaced:
+                # What happened in a session of which nothing was known counts as if it happened in this one.
+                window.entries = deque(
+                    (at, place if where == _UNPLACED else where, amount) for at, where, amount in window.entries
+                )
+            last = place - window.sessions
+            while window.entries and window.entries[0][1] <= last:
                 window.drop()
-            setattr(self.view, window.attribute, window.answer())
+            answers[window.attribute] = window.amount if window.total else len(window.entries)
+        if plan is not None:
+            self._unplaced = False
 
     def without(self, stream: str, at: int, now: int, amount: int = 0) -> Windows:
         """The answers as they would be at `now` had one event of a stream, at `at`, not happened. Changes nothing."""

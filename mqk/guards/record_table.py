@@ -12,6 +12,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, Final
 
 from mqk.dsl import Type
@@ -137,11 +138,14 @@ def _batch(point: Point, rows: Sequence[tuple[Head, Shot]], schema: Any) -> Any:
     for place, group in enumerate(layout.groups):
         name = f"{FACTS}{group.ref.name}"
         kinds = [group.ref.fields[each].type for each in group.fields]
-        found = [
-            _elements(group.ref.name, group.fields, kinds, shot.collections[place], bad)
-            for (_, shot), bad in zip(rows, unusable, strict=True)
-        ]
-        made[name] = pa.array(found, schema.field(name).type)
+        moments = [shot.collections[place] for _, shot in rows]
+        made[name] = _lists(kinds, moments, schema.field(name).type)
+        if made[name] is None:
+            found = [
+                _elements(group.ref.name, group.fields, kinds, elements, bad)
+                for elements, bad in zip(moments, unusable, strict=True)
+            ]
+            made[name] = pa.array(found, schema.field(name).type)
     for place, ref in enumerate(layout.aging):
         made[f"{AGES}{ref.name}"] = pa.array([shot.ages[place] for _, shot in rows], pa.int64())
     for field_ in schema:
@@ -176,6 +180,27 @@ def _fact(name: str, kind: Type, values: Sequence[object], unusable: Sequence[di
         made = pa.array([value if well_typed(value, kind) else None for value in values], _arrow_type(kind))
         _tell(name, kind, values, unusable)
     return {column: made}
+
+
+def _lists(kinds: Sequence[Type], moments: Sequence[Sequence[Sequence[object]] | None], lists: Any) -> Any:
+    """The elements of many moments as columns of their fields; None where one is missing or out of its type."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+
+    if any(elements is None for elements in moments):
+        return None
+    offsets = list(accumulate((len(elements) for elements in moments if elements is not None), initial=0))
+    columns = list(zip(*(element for elements in moments for element in elements or ()), strict=True))
+    fields = []
+    for kind, values, field_ in zip(kinds, columns or [()] * len(kinds), lists.value_type, strict=True):
+        held = [None if value is MISSING else value for value in values]
+        try:
+            fields.append(pa.array(held, field_.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError):
+            return None
+        if kind.kind is Kind.ENUM and not set(held) <= {*kind.members, None}:
+            return None
+    structs = pa.StructArray.from_arrays(fields, fields=list(lists.value_type))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=lists)
 
 
 def _whole(name: str, values: Sequence[object], unusable: Sequence[dict[str, str]]) -> Any:

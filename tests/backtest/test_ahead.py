@@ -118,8 +118,8 @@ def test_most_of_a_recording_is_played_ahead() -> None:
         bars := sorted(bars, key=lambda bar: (bar.end, bar.symbol)), columns_of(bars), calendar_of("XNYS"), main()
     )
     plain = [instants.until[k] > k for k in range(len(instants.until))]
-    # All but the first and the last minute of each session.
-    assert plain.count(False) == 4
+    # All but the first minute of each session.
+    assert plain.count(False) == 2
     state = EngineState(main(), run_id="r", mode="BACKTEST", host=host(restless(10, 25)))
     ahead.prepare(state)
     assert state.leeway is not None
@@ -130,7 +130,7 @@ def test_no_instant_is_plain_while_a_bar_is_awaited_or_odd() -> None:
     # IBM's bars 100 and 101 are missing: its next one ends a hole, and nobody knew what became of it before.
     gone = [bar for k, bar in enumerate(bars) if k not in {200, 202}]
     instants = Instants.of(gone, columns_of(gone), calendar_of("XNYS"), main())
-    assert [k for k, until in enumerate(instants.until) if until == k] == [0, 100, 101, 102, 389]
+    assert [k for k, until in enumerate(instants.until) if until == k] == [0, 100, 101, 102]
     odd = [replace(bar, low=bar.high + 1) if k == 300 else bar for k, bar in enumerate(bars)]
     instants = Instants.of(odd, columns_of(odd), calendar_of("XNYS"), main())
-    assert [k for k, until in enumerate(instants.until) if until == k] == [0, 150, 389]
+    assert [k for k, until in enumerate(instants.until) if until == k] == [0, 150]
