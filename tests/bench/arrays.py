@@ -19,8 +19,6 @@ from mqk.strategies import SmaCross
 from tests.bench.loop import FAST, NAMES, SHARES, SLOW, guards, minutes, peak
 
 _ROUNDS = 5
-# Few enough that a million minutes of costs do not end in the largest loss that MAIN allows.
-_SHARES = SHARES // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def measure_one(policies: Path, symbols: tuple[str, ...], count: int) -> Rate:
     start = time.perf_counter()
     columns = Columns.of(bars, set_)
     reading = time.perf_counter() - start
-    strategy = SmaCross(fast=FAST, slow=SLOW, shares=_SHARES)
+    strategy = SmaCross(fast=FAST, slow=SLOW, shares=SHARES)
     taken = []
     for _ in range(_ROUNDS):
         start = time.perf_counter()
