@@ -281,12 +281,13 @@ def kernel_of(guards: GuardSet) -> Kernel | str:
 
 
 def _plain_fills(policy: ExecutionPolicy) -> bool:
-    """Whether a market order that fills always fills whole, for a fee that depends on nothing."""
+    """Whether a market order that fills always fills whole, for a fee that depends on nothing and all that it costs."""
     faults = policy.faults
     by_chance = faults.rejects.value or faults.partial_fills.value
     other_fees = policy.commission_per_share.micros or policy.commission_rate.value or policy.commission_minimum.micros
+    other_costs = policy.commission_maximum or policy.borrow.value
     sized = policy.lot != 1 or policy.minimum.micros
-    return not (by_chance or other_fees or sized or policy.participation or policy.commission_maximum)
+    return not (by_chance or other_fees or other_costs or sized or policy.participation)
 
 
 def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
