@@ -50,7 +50,18 @@ class SimulatedMarket:
     say how bars are read and how much of them is ours.
     """
 
-    __slots__ = ("_books", "_bundle", "_costs", "_epoch", "_latency", "_rules", "_seen", "_whole", "special")
+    __slots__ = (
+        "_books",
+        "_bundle",
+        "_costs",
+        "_epoch",
+        "_latency",
+        "_rules",
+        "_seen",
+        "_unanswered",
+        "_whole",
+        "special",
+    )
 
     def __init__(
         self, costs: CostModel, latency: LatencyBars, *, epoch: int, bundle: str, rules: FillRules = WHOLE
@@ -63,6 +74,8 @@ class SimulatedMarket:
         self._bundle = bundle
         self._books: dict[str, Book] = {}
         self._seen: set[str] = set()
+        # Orders of which nothing is left, with a change on its way that has not been answered.
+        self._unanswered: list[str] = []
         # How many orders rest that `within`, `over` and `expire` have anything to do with.
         self.special = 0
 
@@ -150,7 +163,7 @@ class SimulatedMarket:
                     events += self._told(book, resting, at)
             elif resting.left:
                 events += self._at_open(book, resting, bar, at)
-        return events
+        return events + self._refused(at) if self._unanswered else events
 
     def within(self, bar: Bar, *, born: bool = False) -> list[Event]:
         """What happens after the open of a bar and is known when it ends, to each order once.
@@ -190,7 +203,7 @@ class SimulatedMarket:
                     paid = touch.price if price is None else price
                     events.append(self._fill(book, resting, qty, paid, touch.price, bar.end))
             events += self._at_once(book, resting, bar.end)
-        return events
+        return events + self._refused(bar.end)
 
     def over(self, bar: Bar) -> list[Event]:
         """The end of a bar: the changes and cancels that reach the market then."""
@@ -336,7 +349,7 @@ class SimulatedMarket:
         if order.leg is not None:
             self._take_off(book, resting, qty)
         if not resting.left:
-            self._remove(book, resting)
+            self._leave(book, resting)
         name = order.client_order_id
         fill = Fill(f"{name}-{resting.fills}", name, order.symbol, order.side.value, qty, price, fee, at)
         return Filled(fill, name, mark=mark)
@@ -352,7 +365,19 @@ class SimulatedMarket:
             other = same[order.client_order_id]
             other.reduced += taken
             if not other.left:
-                self._remove(book, other)
+                self._leave(book, other)
+
+    def _leave(self, book: Book, resting: Resting) -> None:
+        """Nothing of an order is left, and with it nothing that a change still on its way could change."""
+        self._remove(book, resting)
+        if resting.replacement is not None:
+            self._unanswered.append(resting.order.client_order_id)
+
+    def _refused(self, at: int) -> list[Event]:
+        """What is said of changes to orders of which nothing is left."""
+        told: list[Event] = [ReplaceRejected(name, "nothing of it is left to change", at) for name in self._unanswered]
+        self._unanswered.clear()
+        return told
 
     def _remove(self, book: Book, resting: Resting) -> None:
         self.special -= not resting.plain
