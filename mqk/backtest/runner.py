@@ -299,9 +299,10 @@ class _Run:
         self._record.curve.append((end, state.account.equity, state.account.cash))
 
     def finish(self) -> None:
-        """The data is over: nothing more can fill."""
+        """The data is over: nothing more can fill, and what the engine would ask for now has no market to go to."""
         for event in self._market.close("the data ended", self._state.now):
-            self._step(event)
+            step(self._state, event)
+            self._record.answer(event, self._state.now)
         self._record.close(self._state.now)
 
     def _charge(self, session: int) -> None:
