@@ -23,6 +23,7 @@ from mqk.backtest.artifacts import (
     require_writable,
     write_artifacts,
 )
+from mqk.backtest.between import borrowed, met
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
@@ -35,7 +36,6 @@ from mqk.backtest.stream import in_order
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
-    BorrowCharged,
     Cancel,
     Cancelled,
     ClockTicked,
@@ -53,6 +53,7 @@ from mqk.engine import (
 )
 from mqk.engine.gate import authorise, authorise_replacement
 from mqk.market import Bar, CalendarError, calendar_of, columns_of, data_sha256, without_garbage_collection
+from mqk.orders import OrderStatus
 from mqk.strategies import StrategyError
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Columns = tuple[list[tuple[str, str]], Any]
 
-# The days of a year for which shares are lent, as lenders count them.
-_YEAR: Final = 360
 _PROGRESS_EVERY: Final = 4_096
 # There is one run and nobody to take its lease away; a permit is used at once.
 _EPOCH: Final = 0
@@ -211,7 +210,7 @@ class _Run:
         self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
         self._feed.expect(ends)
         self._needs_plans = state.needs_plans
-        self._borrow = bundle.execution.borrow.value or None
+        self._borrow = bundle.execution.borrow.value
         self._planned: int | None = None
         self._was_late = False
         # Whether bars came of which the feed was not asked.
@@ -280,8 +279,9 @@ class _Run:
             step(state, SessionPlanned(feed.plan()))
             self._planned = session
         if entered:
-            if self._borrow is not None:
-                self._charge(session)
+            if self._borrow:
+                for charge in borrowed(state, self._borrow, session, feed.opens):
+                    self._step(charge)
             self._go_ex()
         late = feed.late(end)
         last = len(group) - 1
@@ -304,17 +304,6 @@ class _Run:
             step(self._state, event)
             self._record.answer(event, self._state.now)
         self._record.close(self._state.now)
-
-    def _charge(self, session: int) -> None:
-        """What shares cost that were borrowed since the last session, at their last price; a year has 360 days."""
-        state, borrow = self._state, self._borrow
-        before = state.session
-        if before is None or borrow is None:
-            return
-        for symbol, line in sorted(state.lines.items()):
-            if line.qty < 0 and line.price is not None:
-                per_share = borrow * line.price * (session - before) / _YEAR
-                self._step(BorrowCharged(symbol, session, max(self._feed.opens, state.now), per_share))
 
     def _go_ex(self) -> None:
         """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market."""
@@ -345,24 +334,8 @@ class _Run:
         for answer in answers:
             self._step(answer)
         if market.special:
-            self._trade([bar for bar in bars if bar.tradable], bars[0].end)
-
-    def _trade(self, bars: Sequence[Bar], end: int) -> None:
-        """What these bars trade at between their open and their end, to limits and stops that rest at the market.
-
-        All fills of the instant are made before any is told; what is born of them may still be hurt by the same bars.
-        """
-        market = self._market
-        born = False
-        while answers := [answer for bar in bars for answer in market.within(bar, born=born)]:
-            for answer in answers:
+            for answer in met(market, bars, feed.closes):
                 self._step(answer)
-            born = True
-        left = [answer for bar in bars for answer in market.over(bar)]
-        if end == self._feed.closes:
-            left += market.expire(end)
-        for answer in left:
-            self._step(answer)
 
     def _step(self, event: Event) -> None:
         """Tell the engine something that the market or the clock says, and write it down."""
@@ -390,7 +363,7 @@ class _Run:
             answer: Event | None = None
             if isinstance(effect, Submit):
                 answer = self._send(effect)
-            elif isinstance(effect, Cancel):
+            elif isinstance(effect, Cancel) and not state.orders[effect.client_order_id].status.is_final:
                 answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now)
             elif isinstance(effect, Replace):
                 answer = self._change(effect)
@@ -401,6 +374,9 @@ class _Run:
     def _send(self, submit: Submit) -> Event:
         """Through the gate to the market, like any other order."""
         state, order = self._state, submit.order
+        if state.orders[order.client_order_id].status is OrderStatus.PENDING_CANCEL:
+            # Taken back within the step that asked for it, or because of what was answered before it could leave.
+            return Cancelled(order.client_order_id, "taken back before it left", state.now)
         leave = authorise(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
             return self._market.submit(leave, order, state.now)

@@ -1,0 +1,48 @@
+"""What happens between the opens of bars: what rests at the market meets them, and borrowed shares cost another night.
+
+What lives here: which events come, in which order. What does not: prices (market.py), telling the engine (runner.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mqk.engine import BorrowCharged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+
+    from mqk.backtest.market import SimulatedMarket
+    from mqk.engine import EngineState, Event
+    from mqk.market import Bar
+
+# The days of a year for which shares are lent, as lenders count them.
+_YEAR: Final = 360
+
+
+def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> Iterator[Event]:
+    """What bars of one instant come to after their opens, for limits and stops; each event is told before the next.
+
+    All fills are made before the first is told; what is born of them may still be hurt by the same bars.
+    """
+    trading = [bar for bar in bars if bar.tradable]
+    born = False
+    while answers := [answer for bar in trading for answer in market.within(bar, born=born)]:
+        yield from answers
+        born = True
+    left = [answer for bar in trading for answer in market.over(bar)]
+    if bars[0].end == session_closes:
+        left += market.expire(session_closes)
+    yield from left
+
+
+def borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> Iterator[Event]:
+    """What shares cost that were borrowed since the engine's last session, at their last price, by symbol."""
+    before = state.session
+    if before is None:
+        return
+    for symbol, line in sorted(state.lines.items()):
+        if line.qty < 0 and line.price is not None:
+            per_share = rate * line.price * (session - before) / _YEAR
+            yield BorrowCharged(symbol, session, max(opens, state.now), per_share)
