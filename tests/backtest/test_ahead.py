@@ -134,3 +134,18 @@ def test_no_instant_is_plain_while_a_bar_is_awaited_or_odd() -> None:
     odd = [replace(bar, low=bar.high + 1) if k == 300 else bar for k, bar in enumerate(bars)]
     instants = Instants.of(odd, columns_of(odd), calendar_of("XNYS"), main())
     assert [k for k, until in enumerate(instants.until) if until == k] == [0, 150]
+
+
+def test_an_order_that_is_taken_back_before_it_left_never_reaches_the_market() -> None:
+    def fickle(context: Context) -> Mapping[str, int] | None:
+        if context.now // MINUTE % 50:
+            return None
+        return {"IBM": 10 if context.symbol == "IBM" else 0}
+
+    bars = minutes(("IBM", "SPY"), 1, 3)
+    quickly = files(guards(), bars, fickle)
+    assert quickly == slowly(guards(), bars, fickle)
+    assert quickly["fills.csv"].count(b"\n") == 1
+    audit = quickly["audit.jsonl"].decode()
+    assert audit.count('"kind":"submit"') == audit.count('"kind":"cancelled"') > 5
+    assert "cancel_rejected" not in audit
