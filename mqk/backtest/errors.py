@@ -13,7 +13,7 @@ BacktestErrorCode = Literal["bars", "calendar", "data", "out", "permit", "run"]
 class BacktestError(Exception):
     """A backtest that cannot run, or whose results cannot be written; nothing was written.
 
-    `code` is stable: "bars" (none, of a timeframe the engine does not trade, or of two timeframes for one symbol),
+    `code` is stable: "bars" (none, or of a timeframe the engine does not trade),
     "calendar" (bars outside the days the calendar knows), "data" (the bars of a recorded run are not to be found),
     "out" (the folder is in use for something else), "permit" (an order reached the market without leave: a defect),
     "run" (a folder that holds no run, or none that can be made again). `message` says what is wrong, `help` what to do.

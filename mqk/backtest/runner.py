@@ -6,6 +6,7 @@ What lives here: the loop, and carrying out the engine's effects. What does not:
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from mqk.backtest.artifacts import (
     require_writable,
     write_artifacts,
 )
+from mqk.backtest.beside import Beside, parted
 from mqk.backtest.between import borrowed, met
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
@@ -114,15 +116,16 @@ def run_files(
     `native` has strategies in arrays played by the compiled kernel first, to pass over what is quiet; None: if it pays.
     """
     stream = in_order(bars, guards)
-    columns = columns_of(stream)
-    data = data_sha256(stream, columns)
+    traded, beside = parted(stream)
+    columns = columns_of(traded)
+    data = data_sha256(stream, columns_of(stream) if beside else columns)
     run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
     state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
     record = Recorder()
     record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
-    native = pays(stream) if native is None else native
+    native = pays(traded) if native is None else native
     try:
-        _play(state, record, stream, columns, on_progress=on_progress, native=native)
+        _play(state, record, traded, columns, beside=beside, on_progress=on_progress, native=native)
     except StrategyError as fault:
         if fault.code != "failed":
             raise
@@ -144,15 +147,23 @@ def run_files(
     return replace(summary, artifacts_sha256=artifacts_sha256(files)), files
 
 
-def play(guards: GuardSet, bars: Sequence[Bar], *, host: StrategyHost, ends: Mapping[str, int]) -> None:
+def play(
+    guards: GuardSet,
+    bars: Sequence[Bar],
+    *,
+    host: StrategyHost,
+    ends: Mapping[str, int],
+    timeframes: Mapping[str, str],
+) -> None:
     """Play bars for what the strategies of `host` say to them, and keep nothing.
 
-    `ends` says by symbol when its recording ends, where these bars are only the first of it: until then a bar that does
-    not come is late. Raises as `run_backtest` does.
+    These bars are only the first of a recording: `ends` says by symbol when it ends, until when a bar that does not
+    come is late, and `timeframes` on which it is traded. Raises as `run_backtest` does.
     """
-    stream = in_order(bars, guards)
+    traded, beside = parted(in_order(bars, guards), timeframes)
     state = EngineState(guards, run_id="played", mode="BACKTEST", host=host)
-    _play(state, Recorder(), stream, columns_of(stream), ends=ends)
+    if traded:
+        _play(state, Recorder(), traded, columns_of(traded), beside=beside, ends=ends)
 
 
 def _play(
@@ -161,6 +172,7 @@ def _play(
     stream: Sequence[Bar],
     columns: Columns,
     *,
+    beside: Sequence[Bar],
     on_progress: Progress | None = None,
     ends: Mapping[str, int] | None = None,
     native: bool = False,
@@ -169,7 +181,11 @@ def _play(
     calendar = calendar_of(guards.bundle.calendar)
     instants = Instants.of(stream, columns, calendar, guards)
     ahead.prepare(state)
-    run = _Run(guards, state, record, stream, ends or {})
+    run = _Run(guards, state, record, [*beside, *stream], ends or {})
+    if beside:
+        # Something is shown at any instant, so each is played by itself.
+        run.beside, native = Beside(state, beside), False
+        instants.until = array("q", range(len(instants.until)))
     try:
         with without_garbage_collection():
             run.quiet = Quiet.of(guards, state.host, stream, columns, instants, calendar) if native else None
@@ -216,6 +232,7 @@ class _Run:
         # Whether bars came of which the feed was not asked.
         self._passed = False
         self.quiet: Quiet | None = None
+        self.beside: Beside | None = None
         latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
         self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
@@ -273,6 +290,8 @@ class _Run:
         if self._passed:
             self._passed = False
             feed.passed((line.symbol, line.previous_end or 0, line.timeframe) for line in state.lines.values())
+        if self.beside is not None:
+            self.beside.complete(end, self._record)
         entered = end > feed.until
         session = feed.enter(end) if entered else feed.session
         if self._needs_plans and session != self._planned:
@@ -310,6 +329,8 @@ class _Run:
         for action in self._feed.gone_ex():
             self._step(action)
             if action.split != 1:
+                if self.beside is not None:
+                    self.beside.split(action.symbol, action.split)
                 for answer in self._market.split(action.symbol, action.split, action.at):
                     self._step(answer)
 

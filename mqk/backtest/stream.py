@@ -23,11 +23,7 @@ def in_order(bars: Sequence[Bar], guards: GuardSet) -> list[Bar]:
     stream = sorted(bars, key=_IN_ORDER)
     if not stream:
         raise BacktestError("bars", "there are no bars to run on")
-    timeframes: dict[str, str] = {}
     for symbol, timeframe in sorted({(bar.symbol, bar.timeframe) for bar in stream}):
-        if timeframes.setdefault(symbol, timeframe) != timeframe:
-            what = f"`{symbol}` comes in bars of `{timeframes[symbol]}` and of `{timeframe}`"
-            raise BacktestError("bars", what, "give the bars of one timeframe for each symbol")
         if timeframe not in guards.bundle.timeframes:
             known = ", ".join(f"`{each}`" for each in guards.bundle.timeframes)
             what = f"`{guards.bundle.engine}` trades bars of {known}, and those of `{symbol}` are of `{timeframe}`"

@@ -99,6 +99,9 @@ class HostWindow(BarWindow):
         self._closes[:] = [bar.close for bar in self._bars]
 
 
+_EMPTY: Final = BarWindow(0)
+
+
 class Holding(Protocol):
     """What the host tells of one symbol, in shares."""
 
@@ -117,7 +120,7 @@ class Context:
     and no future here.
     """
 
-    __slots__ = ("_holdings", "bar", "bars", "capital", "equity", "now", "symbol")
+    __slots__ = ("_holdings", "bar", "bars", "capital", "equity", "histories", "now", "symbol")
 
     bar: Bar
 
@@ -128,6 +131,14 @@ class Context:
         self.equity = capital
         self.capital = capital
         self._holdings = holdings
+        self.histories: dict[tuple[str, str], HostWindow] = {}
+
+    def history(self, timeframe: str) -> BarWindow:
+        """The last completed bars of the symbol in another, coarser timeframe that it has, as many as `lookback` asks.
+
+        Empty where it has none. The bars of its own timeframe are `bars`.
+        """
+        return self.histories.get((self.symbol, timeframe), _EMPTY)
 
     def position(self, symbol: str) -> int:
         """Signed shares held."""

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Final
 
+from mqk.backtest.beside import parted, traded_timeframes
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.lookahead.proof import NOTHING, Leak, LeakKind, Proof, differing, even_cuts, telling_cuts
 from mqk.backtest.lookahead.worker import More, Ran, Request, Run, Setup, receive, send
@@ -97,7 +98,8 @@ class _Prover:
         self._stream = stream
         self._instants = instants
         self._on_progress = on_progress
-        self._ends = {bar.symbol: bar.end for bar in stream}
+        self._timeframes = traded_timeframes(stream)
+        self._ends = {bar.symbol: bar.end for bar in parted(list(stream), self._timeframes)[0]}
         self._given = 0
         self._played = 0
         self._total = 0
@@ -137,7 +139,7 @@ class _Prover:
     def _give(self, cut: int) -> None:
         """Let the process have the bars up to an instant; of the rest it knows only when each recording ends."""
         upto = self._size(cut)
-        self._ask(More(self._stream[self._given : upto], self._ends))
+        self._ask(More(self._stream[self._given : upto], self._ends, self._timeframes))
         self._given = upto
 
     def _run(self, cut: int, *, refuse: bool) -> Ran:

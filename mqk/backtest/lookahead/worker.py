@@ -23,7 +23,7 @@ from mqk.backtest.lookahead.watch import Watch
 from mqk.backtest.runner import play
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy.restored import restored_bundle
-from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, Target
+from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, SymbolBars, Target
 
 if TYPE_CHECKING:
     from mqk.market import Bar
@@ -46,10 +46,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """More bars, later than all before; `ends` says of each symbol when its whole recording ends."""
+    """More bars, later than all before.
+
+    `ends` and `timeframes` say of each symbol when its whole recording ends, and on which timeframe it is traded.
+    """
 
     bars: Sequence[Bar]
     ends: Mapping[str, int]
+    timeframes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +89,6 @@ def receive(stream: IO[bytes]) -> object:
     if len(head) < _LENGTH.size:
         raise EOFError("the process that runs the strategies has ended")
     return pickle.loads(stream.read(_LENGTH.unpack(head)[0]))  # noqa: S301 - both sides are this program
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolColumns:
-    """All bars of one symbol as columns of whole numbers, oldest first."""
-
-    symbol: str
-    ends: array[int]
-    opens: array[int]
-    highs: array[int]
-    lows: array[int]
-    closes: array[int]
-    volumes: array[int]
 
 
 class _Listened:
@@ -137,9 +128,9 @@ class _Listened:
             ]
 
 
-def _columns(symbol: str, bars: Sequence[Bar]) -> SymbolColumns:
+def _columns(symbol: str, bars: Sequence[Bar]) -> SymbolBars:
     names = ("end", "open", "high", "low", "close", "volume")
-    return SymbolColumns(symbol, *(array("q", map(attrgetter(name), bars)) for name in names))
+    return SymbolBars(symbol, *(array("q", map(attrgetter(name), bars)) for name in names))
 
 
 class _Listening(Registry):
@@ -179,6 +170,7 @@ class Worker:
         self._watch = Watch()
         self._bars: list[Bar] = []
         self._ends: dict[str, int] = {}
+        self._timeframes: dict[str, str] = {}
         self._setup = Setup({}, (), {})
         self._content: Mapping[str, object] = {}
         self._guards: GuardSet | None = None
@@ -189,7 +181,7 @@ class Worker:
         match request:
             case Setup():
                 # A proof begins with no bars, whatever the one before it was given.
-                self._setup, self._bars, self._ends = request, [], {}
+                self._setup, self._bars, self._ends, self._timeframes = request, [], {}, {}
                 if request.content != self._content:
                     self._content = request.content
                     self._guards = compile_bundle(restored_bundle(request.content))
@@ -198,9 +190,10 @@ class Worker:
                     module, _, attribute = place.partition(":")
                     self._registry.register(name, getattr(import_module(module), attribute))
                 return None
-            case More(bars=bars, ends=ends):
+            case More(bars=bars, ends=ends, timeframes=timeframes):
                 self._bars += bars
                 self._ends |= ends
+                self._timeframes |= timeframes
                 return None
             case Run(cut=cut, refuse=refuse):
                 return self._run(cut, refuse)
@@ -215,8 +208,8 @@ class Worker:
         try:
             host = StrategyHost(self._setup.strategies, self._guards.bundle.timeframes, registry)
             for listened in registry.built:
-                listened.ask_arrays(bars)
-            play(self._guards, bars, host=host, ends=self._ends)
+                listened.ask_arrays([bar for bar in bars if bar.timeframe == self._timeframes[bar.symbol]])
+            play(self._guards, bars, host=host, ends=self._ends, timeframes=self._timeframes)
         except (StrategyError, PermissionError, ValueError) as fault:
             failed = str(fault)
         return Ran(tuple(registry.answers), tuple(dict.fromkeys(watch.noticed)), failed)

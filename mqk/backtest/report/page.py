@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mqk.backtest.beside import parted
 from mqk.backtest.report import charts, series
 from mqk.quantity import MICROS, Rounding, divide, format_instant, parse_money
 
@@ -51,7 +52,7 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
     lines = series.audit(files)
     points = series.curve(files)
     initial = _money(metrics["initial_equity"])
-    exposures = series.exposures(lines, bars, points)
+    exposures = series.exposures(lines, parted(list(bars))[0], points)
     caps = series.caps(manifest)
     trades = series.trades(lines)
     drawdowns = series.drawdowns(initial, points)
