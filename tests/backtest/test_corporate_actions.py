@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqk.market import Bar, Ex
+from mqk.market import Bar, Ex, calendar_of
 from mqk.strategies import Context
 from tests.backtest.worlds import Run, micros, walk
 from tests.engine.worlds import USD
+
+NYSE = calendar_of("XNYS")
 
 
 def raw(bars: list[Bar], at: int, ratio: int) -> list[Bar]:
@@ -85,3 +89,41 @@ def test_what_went_ex_is_in_the_audit_trail_between_the_fills() -> None:
     assert (data["held"], data["holds"], data["split"]) == (51, 76, "3/2")
     half = micros(data["price_before"].removesuffix(" USD").replace("_", "")) // 3
     assert micros(data["cash"].removesuffix(" USD")) == 76 * USD + half
+
+
+def minutes(prices: list[int]) -> list[Bar]:
+    """Bars of a minute, prices in dollars: the last ones of a session, and as many of the next one from its open on."""
+    days = NYSE.sessions_between(date(2024, 1, 3), date(2024, 1, 4))
+    half = len(prices) // 2
+    night = [NYSE.session_close(days[0]), NYSE.session_open(days[1])]
+    opens = [prices[0], *prices]
+    return [
+        Bar(
+            "SPY",
+            night[place >= half] + (place - half + 1) * 60 * USD,
+            opened * USD,
+            max(opened, close) * USD,
+            min(opened, close) * USD,
+            close * USD,
+            100,
+            complete=True,
+            timeframe="1m",
+        )
+        for place, (opened, close) in enumerate(zip(opens, prices, strict=False))
+    ]
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 99), st.sampled_from([2, 3, 10]), st.integers(0, 250))
+def test_a_run_over_minutes_and_a_night_with_a_split_is_the_run_without_it(seed: int, ratio: int, buy: int) -> None:
+    chance = random.Random(seed)
+    prices = [100]
+    for _ in range(299):
+        prices.append(max(50, prices[-1] + chance.randint(-1, 1)))
+    bars = minutes(prices)
+    targets = {buy: 60, 280: 0}
+    plain = Run(bars, holding(targets, 150, 1))
+    split = Run(raw(bars, 150, ratio), holding(targets, 150, ratio))
+    assert len(plain.fills()) == len(split.fills()) == 2
+    for one, other in zip(plain.rows("equity_curve.csv"), split.rows("equity_curve.csv"), strict=True):
+        assert abs(micros(one["equity"]) - micros(other["equity"])) <= 60 * ratio * 2

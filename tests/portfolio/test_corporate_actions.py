@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqk.portfolio import Dividend, Fill, Ledger, LedgerError, Split
+from mqk.portfolio import CashMovement, Dividend, Entry, Fill, Ledger, LedgerError, Split
 from mqk.quantity import INT64_MAX, MICROS
 
 CASH = 100_000 * MICROS
@@ -173,3 +173,104 @@ def test_an_action_that_would_not_fit_changes_nothing() -> None:
 def test_an_entry_that_means_nothing_is_refused_as_it_is_made(make: object) -> None:
     with pytest.raises(LedgerError):
         make()  # type: ignore[operator] # one of the above
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("fill", "fill", "fill", "mark", "cash", "dividend", "split")),
+        st.sampled_from(("AAPL", "MSFT")),
+        st.booleans(),
+        st.integers(1, 40),
+        st.integers(1_000, 10**9),
+        RATIOS,
+    ),
+    max_size=40,
+)
+
+
+def entry(number: int, step: tuple[str, str, bool, int, int, Fraction], mark: int | None) -> Entry:
+    """The entry of any kind that a step stands for."""
+    kind, symbol, buy, qty, price, ratio = step
+    match kind:
+        case "fill":
+            return Fill(f"f{number}", f"o{number}", symbol, "BUY" if buy else "SELL", qty, price, qty, number)
+        case "cash":
+            return CashMovement(f"m{number}", price if buy else -price, "transfer", number)
+        case "dividend":
+            return Dividend(f"d{number}", symbol, ratio * 1_000, number)
+        case _:
+            return Split(f"s{number}", symbol, ratio, mark or price, number)
+
+
+@settings(deadline=None)
+@given(STEPS, st.integers(0, 40))
+def test_identity_and_replay_hold_over_entries_of_every_kind(
+    steps: list[tuple[str, str, bool, int, int, Fraction]], crash: int
+) -> None:
+    ledger = Ledger(CASH)
+    for number, step in enumerate(steps):
+        kind, symbol, _, _, price, _ = step
+        if kind == "mark":
+            ledger.mark(symbol, price)
+        else:
+            try:
+                ledger.apply(entry(number, step, ledger.last_mark(symbol)))
+            except LedgerError as refused:
+                # A share that splits cannot come to less than a micro.
+                assert (refused.code, kind) == ("price", "split")
+        for position in ledger.positions.values():
+            assert position.cost == sum(qty * cost for qty, cost in position.lots)
+            assert position.qty == sum(qty for qty, _ in position.lots) != 0
+            assert len({qty > 0 for qty, _ in position.lots}) == 1
+            assert all(qty and cost >= 0 for qty, cost in position.lots)
+        if not ledger.unmarked():
+            assert ledger.equity() == identity(ledger)
+            assert ledger.gross() == sum(abs(held.value) for held in ledger.positions.values())
+    assert Ledger.replay(CASH, ledger.entries).snapshot() == ledger.snapshot()
+    recovered = Ledger.replay(CASH, ledger.entries[:crash])
+    for each in ledger.entries:
+        recovered.apply(each)
+    assert recovered.snapshot() == ledger.snapshot()
+
+
+HUGE = st.one_of(st.integers(1, 100), st.integers(1, INT64_MAX))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("fill", "mark", "dividend", "split")),
+            st.just("AAPL"),
+            st.booleans(),
+            HUGE,
+            HUGE,
+            st.fractions(Fraction(1, 10**12), 10**12),
+        ),
+        max_size=20,
+    )
+)
+def test_whatever_goes_ex_is_booked_whole_and_within_64_bits_or_not_at_all(
+    steps: list[tuple[str, str, bool, int, int, Fraction]],
+) -> None:
+    ledger = Ledger(CASH)
+    for number, step in enumerate(steps):
+        kind, symbol, _, _, price, _ = step
+        before = (ledger.snapshot(), ledger.last_mark(symbol), None if ledger.unmarked() else ledger.equity())
+        try:
+            if kind == "mark":
+                ledger.mark(symbol, price)
+            else:
+                ledger.apply(entry(number, step, ledger.last_mark(symbol)))
+        except LedgerError as refused:
+            assert refused.code in {"overflow", "price", "cash", "fee"}
+            assert before == (
+                ledger.snapshot(),
+                ledger.last_mark(symbol),
+                None if ledger.unmarked() else ledger.equity(),
+            )
+        totals = [ledger.cash, ledger.realised, ledger.fees, ledger.dividends, ledger.qty(symbol)]
+        if not ledger.unmarked():
+            totals += [ledger.equity(), ledger.gross(), ledger.unrealised()]
+            assert ledger.equity() == identity(ledger)
+        assert all(abs(total) <= INT64_MAX for total in totals)
