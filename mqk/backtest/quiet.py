@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Point = tuple[int, int, int]
 
 # Below this many bars, compiling takes longer than what it saves.
-WORTH = 200_000
+WORTH = 400_000
 
 
 def pays(bars: Sequence[Bar]) -> bool:
@@ -71,11 +71,13 @@ class Quiet:
         except StrategyError:
             # It is asked bar by bar instead, and what it says then is what counts.
             return None
-        return cls(instants, columns.ends, found.equity, found.cash, found.asked())
+        return cls(instants, columns.ends, found.equity, found.cash, found.asked()) if found.played else None
 
     def stop(self, instant: int) -> int:
         """The instant up to which, from this one on, nothing but plain bars comes and nothing is asked for."""
-        return min(self._until[instant], self._asked[bisect_left(self._asked, instant)])
+        if instant >= self.played:
+            return instant
+        return max(min(self._until[instant], self._asked[bisect_left(self._asked, instant)]), instant)
 
     def pass_over(
         self, state: EngineState, stream: Sequence[Bar], first: int, stop: int, add: Callable[[Sequence[Point]], None]

@@ -246,15 +246,16 @@ class _Run:
         instant, last = 0, len(until)
         while instant < last:
             stop = until[instant]
-            if self.quiet is not None and instant < self.quiet.played:
-                instant = self._pass_over(self.quiet, stream, starts, instant)
+            passed = self._pass_over(stream, instant)
+            if passed > instant:
+                instant = passed
             elif stop > instant and not self._was_late and ahead.can_play(state):
                 opened = market.busy
                 if opened:
                     self._open(stream[starts[instant] : starts[instant + 1]], self._feed.session)
                 if not opened or ahead.can_play(state):
-                    # While orders rest, the market is asked at every instant.
-                    stop = instant + 1 if market.busy else stop
+                    # While orders rest, the market is asked at every instant; and what is quiet is passed over.
+                    stop = instant + 1 if market.busy or self.quiet is not None else stop
                     instant, effects = ahead.play(state, stream, starts, instant, stop, add_point)
                     self._passed = True
                     if effects:
@@ -272,16 +273,18 @@ class _Run:
         if on_progress is not None and told != total:
             on_progress(total, total)
 
-    def _pass_over(self, quiet: Quiet, stream: Sequence[Bar], starts: Sequence[int], instant: int) -> int:
-        """Pass over what is quiet from an instant on, or play that one; returns the next."""
-        if not self._was_late and not self._market.busy and ahead.is_plain(self._state):
-            stop = quiet.stop(instant)
-            if stop > instant:
-                quiet.pass_over(self._state, stream, instant, stop, self._record.curve.extend)
-                self._passed = True
-                return stop
-        self._play_one(stream[starts[instant] : starts[instant + 1]])
-        return instant + 1
+    def _pass_over(self, stream: Sequence[Bar], instant: int) -> int:
+        """Pass over what the kernel found quiet from an instant on; the one to go on with."""
+        quiet = self.quiet
+        if quiet is None or self._was_late or self._market.busy or not ahead.is_plain(self._state):
+            return instant
+        stop = quiet.stop(instant)
+        if stop > instant:
+            quiet.pass_over(self._state, stream, instant, stop, self._record.curve.extend)
+            self._passed = True
+        elif instant >= quiet.played:
+            self.quiet = None
+        return stop
 
     def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:
         """Play the bars of one instant, one event at a time; the market has been `opened` already, or not."""

@@ -66,8 +66,13 @@ def pass_over(state: EngineState, instants: int, now: int, highest: int) -> None
     state.ticks += instants
     state.account.peak_equity = max(state.account.peak_equity, highest)
     state.value()
-    if state.leeway is not None:
-        state.leeway.open = False
+    leeway = state.leeway
+    if leeway is not None and leeway.open:
+        inside = leeway.low <= state.account.equity <= leeway.high and now <= leeway.until
+        for here in leeway.busy.values():
+            price = here.line.price
+            inside = inside and price is not None and here.floor <= price <= here.ceiling
+        leeway.open = inside
 
 
 def play(
