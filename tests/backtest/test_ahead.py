@@ -62,6 +62,9 @@ def restless(shares: int, every: int) -> Wish:
     """Long, flat and (where it may) short, by the minute of the bar and the symbol."""
 
     def wish(context: Context) -> Mapping[str, int] | None:
+        # What is shown ends with the bar that has just completed, however it was played.
+        assert context.bars[-1] is context.bar
+        assert context.bars.closes(1) == [context.bar.close]
         turn = context.now // MINUTE + len(context.symbol)
         return {context.symbol: (turn // every % 3 - 1) * shares} if turn % every == 0 else None
 
