@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mqk.backtest.recorder import Recorder
+    from mqk.engine import EngineState
     from mqk.orders import Order
 
 MANIFEST: Final = "manifest.json"
@@ -53,6 +54,19 @@ def decimal_text(micros: int) -> str:
     if micros >= 0:
         return f"{micros // MICROS}.{micros % MICROS:06d}"
     return f"-{-micros // MICROS}.{-micros % MICROS:06d}"
+
+
+def artifacts_of(state: EngineState, record: Recorder, metrics: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a run that is over, but for the manifest that vouches for them."""
+    return {
+        "audit.jsonl": record.audit.to_bytes(),
+        "corporate_actions.csv": corporate_actions_csv(record),
+        "decisions.parquet": state.recording.table.to_bytes() if state.recording is not None else b"",
+        "equity_curve.csv": equity_csv(record),
+        "fills.csv": fills_csv(record),
+        "metrics.json": json_bytes(metrics),
+        "orders.csv": orders_csv(record, state.orders),
+    }
 
 
 def orders_csv(record: Recorder, orders: Mapping[str, Order]) -> bytes:

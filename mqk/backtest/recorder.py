@@ -31,6 +31,7 @@ from mqk.engine import (
 from mqk.quantity import format_instant, format_money
 
 if TYPE_CHECKING:
+    from mqk.engine import EngineState
     from mqk.guards import Decision
     from mqk.orders import Order
     from mqk.portfolio import Fill
@@ -132,10 +133,16 @@ class Recorder:
                 pass
         self.audit.keep(effect.at, effect.kind, _told, effect)
 
-    def aborted(self, at: int, reason: str) -> None:
-        """Write down that a strategy failed, which ends the run."""
+    def abort(self, state: EngineState, reason: str) -> None:
+        """Write down that a strategy failed: the run ends here, with what it came to and why."""
+        # The strategy was asked at an instant whose bars are in, and which has no point of the curve yet.
+        at = state.now = max(state.now, state.context.now)
+        if self.curve and self.curve[-1][0] >= at:
+            self.curve.pop()
+        self.curve.append((at, state.account.equity, state.account.cash))
         self.failed = reason
         self.audit.append(at, "aborted", {"reason": reason})
+        self.close(at)
 
     def close(self, at: int) -> None:
         """The end of the run: nothing is left unsaid."""

@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mqk.backtest.artifacts import (
     MANIFEST,
     REPORT,
+    artifacts_of,
     artifacts_sha256,
-    corporate_actions_csv,
-    equity_csv,
-    fills_csv,
     json_bytes,
-    orders_csv,
     require_writable,
     write_artifacts,
 )
@@ -129,18 +126,10 @@ def run_files(
     except StrategyError as fault:
         if fault.code != "failed":
             raise
-        _abort(state, record, str(fault))
+        record.abort(state, str(fault))
     summary = summarise(state, record, bars=len(stream), data=data)
     record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
-    files = {
-        "audit.jsonl": record.audit.to_bytes(),
-        "corporate_actions.csv": corporate_actions_csv(record),
-        "decisions.parquet": state.recording.table.to_bytes() if state.recording is not None else b"",
-        "equity_curve.csv": equity_csv(record),
-        "fills.csv": fills_csv(record),
-        "metrics.json": json_bytes(summary.metrics()),
-        "orders.csv": orders_csv(record, state.orders),
-    }
+    files = artifacts_of(state, record, summary.metrics())
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     told = manifest(guards.bundle, run_id, data, stream, sources=sources, host=machine)
     files[MANIFEST] = json_bytes({**told, "artifacts": hashes})
@@ -194,19 +183,6 @@ def _play(
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault
     run.finish()
-
-
-def _abort(state: EngineState, record: Recorder, reason: str) -> None:
-    """A strategy failed: the run ends here, with what it came to and why."""
-    # The strategy was asked at an instant whose bars are in, and which has no point of the curve yet.
-    at = max(state.now, state.context.now)
-    account = state.account
-    if record.curve and record.curve[-1][0] >= at:
-        record.curve.pop()
-    record.curve.append((at, account.equity, account.cash))
-    state.now = at
-    record.aborted(at, reason)
-    record.close(at)
 
 
 class _Run:
