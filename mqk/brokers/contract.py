@@ -52,7 +52,11 @@ class Ambiguous(BrokerError):
 
 
 class Broker(Protocol):
-    """One account at one broker. Every method may raise BrokerUnavailable; instants are in epoch microseconds."""
+    """One account at one broker. Every method may raise BrokerUnavailable; instants are in epoch microseconds.
+
+    What an order with a parent trades is taken off the others of that parent, as `mqk.orders.taken_off` says, and those
+    that have nothing left are cancelled.
+    """
 
     def submit(self, permit: Permit, order: Order) -> Ack:
         """Send an order. The same order again is answered as before, and never traded twice.
@@ -66,6 +70,12 @@ class Broker(Protocol):
 
     def cancel(self, client_order_id: str) -> bool:
         """Take an order back. False when there is nothing left of it to take back. Idempotent, and needs no permit."""
+
+    def replace(self, permit: Permit, order: Order) -> bool:
+        """Change an order to `order`, of the same id. False when there is nothing left of it to change.
+
+        The same change again is no other one. Raises PermitRefused, Ambiguous.
+        """
 
     def events_after(self, cursor: int) -> Sequence[Message]:
         """What was told after this point of the account's stream (0: everything), in order."""

@@ -1,7 +1,8 @@
-"""The paper broker: market orders that fill at the open of their symbol's next bar, in a database schema of its own.
+"""The paper broker: orders that fill from the bars of their symbol, whole, in a database schema of its own.
 
 It has its own connection and its own transactions, so that it knows what it knows whatever becomes of the engine. The
-SQL of its tables is in paper_schema.py; it sees bars only when they are shown to it.
+SQL of its tables is in paper_schema.py, its statements in paper_sql.py, how bars fill orders in paper_matching.py; it
+sees bars only when they are shown to it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Json
 
+from mqk.brokers import paper_sql as sql
 from mqk.brokers.contract import Ack, Ambiguous, BrokerError, BrokerUnavailable, PermitRefused
 from mqk.brokers.messages import BrokerEvent, Message
 from mqk.brokers.paper_ex import CLOSES, go_ex
+from mqk.brokers.paper_matching import Resting, Told, order_of, played
 from mqk.brokers.paper_schema import LOCK, SCHEMA
-from mqk.engine import Accepted, Cancelled, Filled, Permit, event_from_json, event_to_json
-from mqk.orders import CostModel, OrderStatus, OrderType, Side
+from mqk.engine import Accepted, Cancelled, Expired, Filled, Permit, Replaced, event_from_json, event_to_json
+from mqk.orders import CostModel, OrderStatus, Side
 from mqk.portfolio import Fill
 from mqk.reconcile import Book, OrderView
 
@@ -36,70 +39,13 @@ _OPTIONS: Final = (
     " -c application_name=mqk-paper-broker"
 )
 
-_OPEN_ACCOUNT: Final = """
-INSERT INTO paper_broker.accounts (account, opening_cash, cash, market_time, epoch, bundle, last_message)
-VALUES (%(account)s, %(cash)s, %(cash)s, 0, %(epoch)s, %(bundle)s, 0)
-ON CONFLICT (account) DO UPDATE SET epoch = excluded.epoch, bundle = excluded.bundle
-WHERE accounts.opening_cash = excluded.opening_cash AND accounts.epoch <= excluded.epoch
-"""
-_ACCOUNT: Final = "SELECT * FROM paper_broker.accounts WHERE account = %(account)s FOR UPDATE"
-_SAVE_ACCOUNT: Final = """
-UPDATE paper_broker.accounts
-SET cash = %(cash)s, market_time = %(market_time)s, last_message = %(last_message)s
-WHERE account = %(account)s
-"""
-_SHOW: Final = """
-INSERT INTO paper_broker.market (account, symbol, bar_end, close, bars)
-SELECT %(account)s, symbol, bar_end, close, 1
-FROM unnest(%(symbols)s::text[], %(ends)s::bigint[], %(closes)s::bigint[]) AS shown (symbol, bar_end, close)
-ON CONFLICT (account, symbol) DO UPDATE
-SET bar_end = excluded.bar_end, close = excluded.close, bars = market.bars + 1
-WHERE market.bar_end < excluded.bar_end
-RETURNING symbol, bars
-"""
-_OPEN_ORDERS: Final = """
-SELECT * FROM paper_broker.orders
-WHERE account = %(account)s AND status = 'ACCEPTED' AND symbol = ANY(%(symbols)s) ORDER BY number
-"""
-_BARS_OF: Final = "SELECT bars FROM paper_broker.market WHERE account = %(account)s AND symbol = %(symbol)s"
-_ORDER: Final = "SELECT * FROM paper_broker.orders WHERE account = %(account)s AND client_order_id = %(key)s"
-_NEW_ORDER: Final = """
-INSERT INTO paper_broker.orders (account, client_order_id, symbol, side, qty, type, filled, status, due, reason)
-VALUES (%(account)s, %(key)s, %(symbol)s, %(side)s, %(qty)s, %(type)s, 0, %(status)s, %(due)s, %(reason)s)
-RETURNING *
-"""
-_FINISH: Final = "UPDATE paper_broker.orders SET status = %(status)s, filled = %(filled)s WHERE number = %(number)s"
-_OFFER: Final = "UPDATE paper_broker.orders SET worst = %(worst)s WHERE number = %(number)s"
-_CANCEL_LATER: Final = """
-UPDATE paper_broker.orders SET cancel_due = least(cancel_due, %(due)s) WHERE number = %(number)s
-"""
-_MOVE_POSITION: Final = """
-INSERT INTO paper_broker.positions (account, symbol, qty) VALUES (%(account)s, %(symbol)s, %(qty)s)
-ON CONFLICT (account, symbol) DO UPDATE SET qty = positions.qty + excluded.qty
-"""
-_TELL: Final = """
-INSERT INTO paper_broker.messages (account, seq, message_id, event) VALUES (%(account)s, %(seq)s, %(id)s, %(event)s)
-"""
-_MESSAGES: Final = """
-SELECT seq, message_id, event FROM paper_broker.messages WHERE account = %(account)s AND seq > %(after)s ORDER BY seq
-"""
-# One statement, so that all of it is of one moment.
-_BOOK: Final = """
-SELECT cash, market_time,
-    (SELECT coalesce(json_agg(json_build_array(client_order_id, symbol, side, qty, filled, status)), '[]')
-     FROM paper_broker.orders o
-     WHERE o.account = a.account AND (status = 'ACCEPTED' OR client_order_id = ANY(%(keys)s))) AS orders,
-    (SELECT coalesce(json_agg(json_build_array(symbol, qty)), '[]')
-     FROM paper_broker.positions p WHERE p.account = a.account AND qty <> 0) AS positions
-FROM paper_broker.accounts a WHERE account = %(account)s
-"""
-
 
 class Latency(NamedTuple):
     """How many of a symbol's bars pass before a message about an order of it reaches the market."""
 
     submit: int = 0
     cancel: int = 0
+    replace: int = 0
 
 
 _AT_ONCE: Final = Latency()
@@ -174,9 +120,9 @@ class PaperBroker:
         with self._answered(writing=False) as connection, connection.pipeline(), connection.transaction():
             # Three questions in one round trip; the first one locks the account for the others.
             asked = {"account": self.account, **values}
-            locked = connection.execute(_ACCOUNT, asked)
+            locked = connection.execute(sql.ACCOUNT, asked)
             closing = connection.execute(CLOSES, asked) if telling else None
-            showing, orders = connection.execute(_SHOW, asked), connection.execute(_OPEN_ORDERS, asked)
+            showing, orders = connection.execute(sql.SHOW, asked), connection.execute(sql.OPEN_ORDERS, asked)
             account = _account(locked.fetchone())
             before = replace(account)
             account.market_time = max(account.market_time, now)
@@ -188,22 +134,26 @@ class PaperBroker:
                 account.cash += paid
                 for order in gone:
                     self._cancel(connection, account, order, "a split left no whole share of it")
-                orders = connection.execute(_OPEN_ORDERS, asked)
-            for order in orders:
-                bars_shown = shown.get(order.symbol, 0)
-                if 0 < order.due <= bars_shown:
-                    self._fill(connection, account, order, *by_symbol[order.symbol])
-                elif order.cancel_due is not None and order.cancel_due <= bars_shown:
-                    self._cancel(connection, account, order)
-                elif bars_shown:
-                    worst = self._price(order, by_symbol[order.symbol][0])
-                    connection.execute(_OFFER, {"worst": worst, "number": order.number})
+                orders = connection.execute(sql.OPEN_ORDERS, asked)
+            books: dict[str, list[Resting]] = {}
+            for row in orders:
+                if shown.get(row.symbol):
+                    books.setdefault(row.symbol, []).append(Resting(row))
+            for symbol, book in books.items():
+                bar, opened = by_symbol[symbol]
+                for told in played(book, bar, opened, shown[symbol], self._costs):
+                    self._take_note(connection, account, told)
+                for resting in book:
+                    if resting.changed:
+                        connection.execute(sql.STAND, resting.figures())
+                    if resting.worst != resting.row.worst:
+                        connection.execute(sql.OFFER, {"worst": resting.worst, "number": resting.row.number})
             self._save(connection, before, account)
 
     def submit(self, permit: Permit, order: Order) -> Ack:
         """Take an order, or reject it; see the contract.
 
-        Rejected are orders of symbols that were never shown, and all but market orders.
+        Rejected are orders of symbols that were never shown.
         """
         if not isinstance(permit, Permit):
             raise PermitRefused("permit", f"`{order.client_order_id}` came without a permit of the gate")
@@ -211,42 +161,68 @@ class PaperBroker:
             why = permit.refusal(order, now=account.market_time, epoch=account.epoch, bundle=account.bundle)
             if why is not None:
                 raise PermitRefused("permit", why)
-            known = connection.execute(_ORDER, {"account": self.account, "key": order.client_order_id}).fetchone()
+            known = connection.execute(sql.ORDER, {"account": self.account, "key": order.client_order_id}).fetchone()
             if known is None:
                 known = self._take(connection, account, order)
-            elif (known.symbol, known.side, known.qty, known.type) != (order.symbol, order.side, order.qty, order.type):
+            elif order_of(known).terms != order.terms:
                 raise BrokerError("conflict", f"`{order.client_order_id}` stands for another order already")
         return _ack(known)
 
     def find(self, client_order_id: str) -> Ack | None:
         """What was answered for this order; see the contract."""
         with self._answered(writing=False) as connection:
-            known = connection.execute(_ORDER, {"account": self.account, "key": client_order_id}).fetchone()
+            known = connection.execute(sql.ORDER, {"account": self.account, "key": client_order_id}).fetchone()
         return None if known is None else _ack(known)
 
     def cancel(self, client_order_id: str) -> bool:
         """Take an order back; see the contract. It stays until the cancel has reached the market."""
         with self._locked(writing=True) as (connection, account):
-            order = connection.execute(_ORDER, {"account": self.account, "key": client_order_id}).fetchone()
+            order = connection.execute(sql.ORDER, {"account": self.account, "key": client_order_id}).fetchone()
             if order is None or order.status != OrderStatus.ACCEPTED:
                 return False
             if self._latency.cancel == 0:
                 self._cancel(connection, account, order)
             else:
                 due = self._bars_of(connection, order.symbol) + self._latency.cancel
-                connection.execute(_CANCEL_LATER, {"due": due, "number": order.number})
+                connection.execute(sql.CANCEL_LATER, {"due": due, "number": order.number})
+            return True
+
+    def replace(self, permit: Permit, order: Order) -> bool:
+        """Change an order; see the contract. It stays as it was until the change has reached the market."""
+        if not isinstance(permit, Permit):
+            raise PermitRefused("permit", f"the change of `{order.client_order_id}` came without a permit of the gate")
+        with self._locked(writing=True) as (connection, account):
+            why = permit.refusal(order, now=account.market_time, epoch=account.epoch, bundle=account.bundle)
+            if why is not None:
+                raise PermitRefused("permit", why)
+            row = connection.execute(sql.ORDER, {"account": self.account, "key": order.client_order_id}).fetchone()
+            if row is None or row.status != OrderStatus.ACCEPTED:
+                return False
+            if order_of(row).terms == order.terms:
+                return True
+            if order.qty <= row.filled + row.reduced or (row.set_off and order.stop_price != row.stop_price):
+                return False
+            values = {
+                "qty": order.qty, "limit": order.limit_price, "stop": order.stop_price, "number": row.number,
+            }  # fmt: skip
+            if self._latency.replace:
+                values["due"] = self._bars_of(connection, order.symbol) + self._latency.replace
+                connection.execute(sql.CHANGE_LATER, values)
+                return True
+            connection.execute(sql.CHANGE, values)
+            self._tell_changed(connection, account, order)
             return True
 
     def events_after(self, cursor: int) -> list[Message]:
         """What was told after this point; see the contract."""
         with self._answered(writing=False) as connection:
-            told = connection.execute(_MESSAGES, {"account": self.account, "after": cursor}).fetchall()
+            told = connection.execute(sql.MESSAGES, {"account": self.account, "after": cursor}).fetchall()
         return [Message(row.message_id, row.seq, _broker_event(row.event)) for row in told]
 
     def book(self, orders: Collection[str] = ()) -> Book:
         """The account at this moment, as of the newest bar shown; see the contract."""
         with self._answered(writing=False) as connection:
-            row = self._row(connection, _BOOK, keys=list(orders))
+            row = self._row(connection, sql.BOOK, keys=list(orders))
         return Book(
             {
                 key: OrderView(symbol, Side(side), qty, filled, OrderStatus(status))
@@ -262,9 +238,9 @@ class PaperBroker:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             connection.execute(SCHEMA)
             values = {"account": self.account, "cash": opening_cash, "epoch": epoch, "bundle": bundle}
-            if connection.execute(_OPEN_ACCOUNT, values).rowcount:
+            if connection.execute(sql.OPEN_ACCOUNT, values).rowcount:
                 return
-            found = self._row(connection, _ACCOUNT)
+            found = self._row(connection, sql.ACCOUNT)
             if found.opening_cash != opening_cash:
                 raise BrokerError("account", f"the paper account `{self.account}` was opened with other cash")
             raise PermitRefused("fenced", f"epoch {epoch} was followed by {found.epoch} on account `{self.account}`")
@@ -272,12 +248,10 @@ class PaperBroker:
     def _take(self, connection: psycopg.Connection[Any], account: _Account, order: Order) -> Any:
         bars = self._bars_of(connection, order.symbol)
         rejection = ""
-        if order.type is not OrderType.MARKET:
-            rejection = f"paper trading takes market orders only, not {order.type}"
-        elif bars == 0:
+        if bars == 0:
             rejection = f"`{order.symbol}` is not traded here"
         known = connection.execute(
-            _NEW_ORDER,
+            sql.NEW_ORDER,
             {
                 "account": self.account,
                 "key": order.client_order_id,
@@ -288,6 +262,11 @@ class PaperBroker:
                 "status": "REJECTED" if rejection else "ACCEPTED",
                 "due": bars + 1 + self._latency.submit,
                 "reason": rejection,
+                "limit": order.limit_price,
+                "stop": order.stop_price,
+                "tif": order.tif.value,
+                "parent": order.parent_id,
+                "leg": None if order.leg is None else order.leg.value,
             },
         ).fetchone()
         if not rejection:
@@ -295,24 +274,37 @@ class PaperBroker:
             self._tell(connection, account, f"{order.client_order_id}:accepted", accepted)
         return known
 
-    def _fill(self, connection: psycopg.Connection[Any], account: _Account, order: Any, bar: Bar, opened: int) -> None:
-        side = Side(order.side)
-        price = self._price(order, bar)
-        key = order.client_order_id
-        fee = self._costs.fees.of(order.qty, order.qty * price)
-        fill = Fill(f"{key}-1", key, order.symbol, side.value, order.qty, price, fee, opened)
-        signed = side.sign * order.qty
-        account.cash -= signed * price + fill.fee
-        connection.execute(_FINISH, {"status": "FILLED", "filled": order.qty, "number": order.number})
-        connection.execute(_MOVE_POSITION, {"account": self.account, "symbol": order.symbol, "qty": signed})
-        self._tell(connection, account, f"{key}:fill-1", Filled(fill, key, bar.open))
+    def _take_note(self, connection: psycopg.Connection[Any], account: _Account, told: Told) -> None:
+        """Keep what has become of an order, and tell it."""
+        order, key = told.order, told.order.client_order_id
+        if told.what == "changed":
+            values = {"qty": order.qty, "limit": order.limit_price, "stop": order.stop_price, "number": told.number}
+            connection.execute(sql.CHANGE, values)
+            self._tell_changed(connection, account, order)
+            return
+        if told.what == "filled":
+            fee = self._costs.fees.of(told.qty, told.qty * told.price)
+            fill = Fill(f"{key}-1", key, order.symbol, order.side.value, told.qty, told.price, fee, told.at)
+            signed = order.side.sign * told.qty
+            account.cash -= signed * told.price + fill.fee
+            moved = {"account": self.account, "symbol": order.symbol, "qty": signed}
+            connection.execute(sql.MOVE_POSITION, moved)
+            status, filled = OrderStatus.FILLED, order.filled + told.qty
+            event: BrokerEvent = Filled(fill, key, told.mark)
+            name = "fill-1"
+        elif told.what == "expired":
+            status, filled, name = OrderStatus.EXPIRED, order.filled, "expired"
+            event = Expired(key, told.why, account.market_time)
+        else:
+            status, filled, name = OrderStatus.CANCELLED, order.filled, "cancelled"
+            event = Cancelled(key, told.why, account.market_time)
+        connection.execute(sql.FINISH, {"status": status.value, "filled": filled, "number": told.number})
+        self._tell(connection, account, f"{key}:{name}", event)
 
-    def _price(self, order: Any, bar: Bar) -> int:
-        """The price at a bar's open, or the worst that the order could have had since it was sent."""
-        side = Side(order.side)
-        price = self._costs.fill_price(side, bar.open, bar.high, bar.low, bar.close)
-        worst = price if order.worst is None else order.worst
-        return max(price, worst) if side is Side.BUY else min(price, worst)
+    def _tell_changed(self, connection: psycopg.Connection[Any], account: _Account, order: Order) -> None:
+        key = order.client_order_id
+        event = Replaced(key, order.qty, order.limit_price, order.stop_price, account.market_time)
+        self._tell(connection, account, f"{key}:replaced-{account.last_message + 1}", event)
 
     def _cancel(
         self,
@@ -321,7 +313,7 @@ class PaperBroker:
         order: Any,
         reason: str = "cancelled on request",
     ) -> None:
-        connection.execute(_FINISH, {"status": "CANCELLED", "filled": order.filled, "number": order.number})
+        connection.execute(sql.FINISH, {"status": "CANCELLED", "filled": order.filled, "number": order.number})
         cancelled = Cancelled(order.client_order_id, reason, account.market_time)
         self._tell(connection, account, f"{order.client_order_id}:cancelled", cancelled)
 
@@ -330,10 +322,10 @@ class PaperBroker:
     ) -> None:
         account.last_message += 1
         values = {"seq": account.last_message, "id": message_id, "event": Json(event_to_json(event))}
-        connection.execute(_TELL, {"account": self.account, **values})
+        connection.execute(sql.TELL, {"account": self.account, **values})
 
     def _bars_of(self, connection: psycopg.Connection[Any], symbol: str) -> int:
-        row = connection.execute(_BARS_OF, {"account": self.account, "symbol": symbol}).fetchone()
+        row = connection.execute(sql.BARS_OF, {"account": self.account, "symbol": symbol}).fetchone()
         return 0 if row is None else int(row.bars)
 
     def _row(self, connection: psycopg.Connection[Any], query: LiteralString, **values: object) -> Any:
@@ -346,7 +338,7 @@ class PaperBroker:
     def _locked(self, *, writing: bool) -> Iterator[tuple[psycopg.Connection[Any], _Account]]:
         """A transaction that has the account to itself, and saves what it changed of it."""
         with self._answered(writing=writing) as connection, connection.transaction():
-            account = _account(self._row(connection, _ACCOUNT))
+            account = _account(self._row(connection, sql.ACCOUNT))
             before = replace(account)
             yield connection, account
             self._save(connection, before, account)
@@ -354,7 +346,7 @@ class PaperBroker:
     def _save(self, connection: psycopg.Connection[Any], before: _Account, account: _Account) -> None:
         if account != before:
             values = {"cash": account.cash, "market_time": account.market_time, "last_message": account.last_message}
-            connection.execute(_SAVE_ACCOUNT, {"account": self.account, **values})
+            connection.execute(sql.SAVE_ACCOUNT, {"account": self.account, **values})
 
     @contextmanager
     def _answered(self, *, writing: bool) -> Iterator[psycopg.Connection[Any]]:

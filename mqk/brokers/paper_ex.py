@@ -6,10 +6,12 @@ arithmetic is the ledger's, so that broker and engine round alike.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from mqk.brokers.paper_matching import order_of
 from mqk.market import split_price
-from mqk.orders import Side
+from mqk.orders import Side, split_order
 from mqk.portfolio import Dividend, Fill, Ledger, Split
 from mqk.quantity import Rounding
 
@@ -28,7 +30,12 @@ _RESTING: Final = """
 SELECT * FROM paper_broker.orders WHERE account = %(account)s AND status = 'ACCEPTED' AND symbol = %(symbol)s
 ORDER BY number
 """
-_SET_ORDER: Final = "UPDATE paper_broker.orders SET qty = %(qty)s, worst = %(worst)s WHERE number = %(number)s"
+_SET_ORDER: Final = """
+UPDATE paper_broker.orders
+SET qty = %(qty)s, worst = %(worst)s, reduced = %(reduced)s, limit_price = %(limit)s, stop_price = %(stop)s,
+    new_qty = %(new_qty)s, new_limit = %(new_limit)s, new_stop = %(new_stop)s
+WHERE number = %(number)s
+"""
 CLOSES: Final = """
 SELECT symbol, close FROM paper_broker.market WHERE account = %(account)s AND symbol = ANY(%(symbols)s)
 """
@@ -54,14 +61,22 @@ def go_ex(
             paid += cash
         if bar.ex.split == 1:
             continue
-        for order in connection.execute(_RESTING, key).fetchall():
-            qty = int(order.qty * bar.ex.split)
-            if not qty:
-                gone.append(order)
+        for row in connection.execute(_RESTING, key).fetchall():
+            asked = replace(
+                order_of(row), replace_qty=row.new_qty, replace_limit=row.new_limit, replace_stop=row.new_stop
+            )
+            order = split_order(asked, bar.ex.split)
+            if order is None:
+                gone.append(row)
                 continue
-            rounding = Rounding.CEILING if order.side == Side.BUY else Rounding.FLOOR
-            worst = None if order.worst is None else split_price(order.worst, bar.ex.split, rounding)
-            connection.execute(_SET_ORDER, {"qty": qty, "worst": worst, "number": order.number})
+            rounding = Rounding.CEILING if order.side is Side.BUY else Rounding.FLOOR
+            worst = None if row.worst is None else split_price(row.worst, bar.ex.split, rounding)
+            values = {
+                "qty": order.qty, "worst": worst, "reduced": order.reduced, "limit": order.limit_price,
+                "stop": order.stop_price, "new_qty": order.replace_qty, "new_limit": order.replace_limit,
+                "new_stop": order.replace_stop, "number": row.number,
+            }  # fmt: skip
+            connection.execute(_SET_ORDER, values)
     return paid, gone
 
 

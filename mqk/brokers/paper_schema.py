@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS paper_broker.orders (
     qty              bigint NOT NULL CHECK (qty > 0),
     type             text NOT NULL,
     filled           bigint NOT NULL CHECK (filled BETWEEN 0 AND qty),
-    status           text NOT NULL CHECK (status IN ('ACCEPTED', 'FILLED', 'CANCELLED', 'REJECTED')),
+    status           text NOT NULL CHECK (status IN ('ACCEPTED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED')),
     due              bigint NOT NULL,
     cancel_due       bigint,
     reason           text NOT NULL,
@@ -52,6 +52,34 @@ ALTER TABLE paper_broker.orders ADD COLUMN IF NOT EXISTS worst bigint;
 
 -- The close of the last bar that was shown: what a fraction of a share is paid at when shares are split.
 ALTER TABLE paper_broker.market ADD COLUMN IF NOT EXISTS close bigint;
+
+-- What orders other than market orders ask for, how far they have come, and a change that is on its way.
+ALTER TABLE paper_broker.orders
+    ADD COLUMN IF NOT EXISTS limit_price bigint,
+    ADD COLUMN IF NOT EXISTS stop_price bigint,
+    ADD COLUMN IF NOT EXISTS tif text NOT NULL DEFAULT 'DAY',
+    ADD COLUMN IF NOT EXISTS parent_id text NOT NULL DEFAULT '',
+    ADD COLUMN IF NOT EXISTS leg text,
+    ADD COLUMN IF NOT EXISTS reduced bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS set_off boolean NOT NULL DEFAULT false,
+    ADD COLUMN IF NOT EXISTS met_day bigint,
+    ADD COLUMN IF NOT EXISTS change_due bigint,
+    ADD COLUMN IF NOT EXISTS new_qty bigint,
+    ADD COLUMN IF NOT EXISTS new_limit bigint,
+    ADD COLUMN IF NOT EXISTS new_stop bigint;
+
+DO $$ BEGIN
+    -- Accounts from before orders could expire.
+    IF EXISTS (
+        SELECT 1 FROM pg_constraint
+        WHERE conname = 'orders_status_check' AND conrelid = 'paper_broker.orders'::regclass
+            AND pg_get_constraintdef(oid) NOT LIKE '%EXPIRED%'
+    ) THEN
+        ALTER TABLE paper_broker.orders DROP CONSTRAINT orders_status_check;
+        ALTER TABLE paper_broker.orders ADD CONSTRAINT orders_status_check
+            CHECK (status IN ('ACCEPTED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'));
+    END IF;
+END $$;
 
 CREATE INDEX IF NOT EXISTS orders_open ON paper_broker.orders (account, number) WHERE status = 'ACCEPTED';
 

@@ -8,11 +8,12 @@ moves (mqk.store.outbox). No transaction is open while the broker is called.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
-from mqk.engine import Cancelled, EngineError, Permit, Rejected
-from mqk.engine.gate import authorise
+from mqk.engine import Cancelled, EngineError, Permit, Rejected, ReplaceRejected
+from mqk.engine.gate import authorise, authorise_replacement
 from mqk.orders import Leg, Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted
@@ -34,6 +35,7 @@ class Dispatcher:
         self._ttl = ttl
         # Orders asked back, each with what it had been through by then: a cancel that was refused may be repeated.
         self._cancelled: set[tuple[str, int]] = set()
+        self._changed: set[tuple[str, int]] = set()
         self._unsettled = True
         self.waiting = True
 
@@ -70,6 +72,7 @@ class Dispatcher:
             if self._unsettled:
                 self.settle(now)
             self._cancel()
+            self._change(now)
             while (order := self._claim(now)) is not None:
                 self._send(*order, now)
         except Ambiguous:
@@ -90,6 +93,28 @@ class Dispatcher:
                 desk.broker.cancel(key)
                 self._cancelled.add(asked)
                 desk.probe.passed(Step.CANCEL_SENT, key)
+
+    def _change(self, now: int) -> None:
+        """Change what the engine wants changed, each through the gate: once, and after a restart once more."""
+        desk = self._desk
+        for held in list(desk.state.working.values()):
+            key = held.client_order_id
+            asked = (key, len(held.events))
+            if held.status is not OrderStatus.PENDING_REPLACE or held.replace_qty is None or asked in self._changed:
+                continue
+            order = replace(held, qty=held.replace_qty, limit_price=held.replace_limit, stop_price=held.replace_stop)
+            leave = authorise_replacement(desk.state, order, epoch=desk.lead.epoch, now=now, ttl=self._ttl)
+            if not isinstance(leave, Permit):
+                why = f"kept back by {', '.join(leave.deciding)}"
+            elif desk.broker.replace(leave, order):
+                why = None
+            else:
+                why = "nothing of it is left to change"
+            if why is not None:
+                with desk.leading() as conn:
+                    name = f"{key}:replace-rejected-{len(held.events)}"
+                    tell(conn, desk.run_id, name, ReplaceRejected(key, why, now), now)
+            self._changed.add(asked)
 
     def _claim(self, now: int) -> tuple[Permit, Order] | None:
         """The next order that may leave, with its permit, DISPATCHING; None when nothing waits."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.brokers import BrokerUnavailable
-from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected, Submit
+from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected, Replace, Submit
 from mqk.runtime import lifecycle
 from mqk.runtime.books import broker_book, reconcile, standing_of
 from mqk.runtime.desk import ACTOR, events_of, receive
@@ -153,7 +153,7 @@ class Loop:
         desk.probe.passed(Step.TICK_COMMITTED, str(position))
         if found is not None and not found.clean:
             raise RunHalted([found.reason])
-        if any(isinstance(effect, Submit | Cancel) for effect in effects):
+        if any(isinstance(effect, Submit | Cancel | Replace) for effect in effects):
             self.dispatch()
         desk.probe.passed(Step.TICK_DONE, str(position))
 

@@ -50,7 +50,7 @@ def open_paper_broker(url: str, state: EngineState, lead: Lead) -> PaperBroker:
         costs=state.costs,
         epoch=lead.epoch,
         bundle=bundle.sha256,
-        latency=Latency(latency.submit, latency.cancel),
+        latency=Latency(latency.submit, latency.cancel, latency.replace),
     )
 
 

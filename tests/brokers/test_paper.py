@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mqk.brokers import Ambiguous, BrokerError, BrokerUnavailable, PaperBroker, PermitRefused
 from mqk.brokers.paper import Latency
-from mqk.engine import Accepted, Cancelled, Filled
-from mqk.orders import CostModel, OrderStatus, OrderType, Side
+from mqk.engine import Accepted, Cancelled, Filled, Permit, linkage
+from mqk.engine.gate import authorise_replacement
+from mqk.orders import CostModel, Leg, OrderStatus, OrderType, Side
 from mqk.reconcile import OrderView
 from tests.brokers.desk import ACCOUNT, CAPITAL, EPOCH, Desk, desk, paper
 from tests.runtime.world import MINUTE
+
+DAY = 86_400_000_000
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,17 +177,11 @@ def test_a_later_leader_shuts_out_the_one_before(
     assert fenced.value.code == "fenced"
 
 
-@pytest.mark.parametrize("kind", ["type", "symbol"])
 def test_what_it_does_not_trade_is_rejected_once_and_found_again(
-    open_broker: Callable[..., PaperBroker], world: Desk, kind: str
+    open_broker: Callable[..., PaperBroker], world: Desk
 ) -> None:
     order = world.order
     broker = open_broker()
-    if kind == "type":
-        for bars in world.shown:
-            show(broker, bars)
-        order = world.other(type=OrderType.LIMIT, limit_price=1_000_000)
-        world.state.orders[order.client_order_id] = order
     ack = broker.submit(world.permit(order=order), order)
     assert ack.rejection is not None
     assert broker.find(order.client_order_id) == ack == broker.submit(world.permit(order=order), order)
@@ -191,6 +189,32 @@ def test_what_it_does_not_trade_is_rejected_once_and_found_again(
     assert kinds(broker) == []
     assert broker.book().positions == {}
     assert broker.book([order.client_order_id]).orders[order.client_order_id].status is OrderStatus.REJECTED
+
+
+def test_a_resting_order_is_changed_through_the_gate_and_expires_with_its_day(broker: PaperBroker, world: Desk) -> None:
+    order = world.other(type=OrderType.LIMIT, limit_price=1_000_000, parent_id="MAIN_p_0", leg=Leg.TARGET)
+    key = order.client_order_id
+    state = world.state
+    state.put(replace(world.order, status=OrderStatus.CANCELLED))
+    state.orders[key] = state.working[key] = order
+    linkage.put(state, order)
+    broker.submit(world.permit(order=order), order)
+    state.orders[key] = replace(
+        order, status=OrderStatus.PENDING_REPLACE, replace_qty=order.qty, replace_limit=1_100_000, acknowledged=True
+    )
+    linkage.put(state, state.orders[key])
+    wanted = replace(order, limit_price=1_100_000)
+    leave = authorise_replacement(state, wanted, epoch=EPOCH, now=world.now, ttl=1_000_000)
+    assert isinstance(leave, Permit)
+    for _ in range(2):
+        assert broker.replace(leave, wanted)
+    with pytest.raises(PermitRefused):
+        broker.replace(leave, order)
+    show(broker, world.coming[0])
+    assert kinds(broker) == ["Accepted", "Replaced"]
+    (bar,) = [each for each in world.coming[0] if each.symbol == order.symbol]
+    broker.on_market(world.now + 2 * DAY, [(replace(bar, end=world.now + 2 * DAY), world.now + DAY)])
+    assert kinds(broker) == ["Accepted", "Replaced", "Expired"]
 
 
 def test_a_cancelled_order_is_gone_and_cancelling_is_idempotent(broker: PaperBroker, world: Desk) -> None:

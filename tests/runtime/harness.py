@@ -104,6 +104,12 @@ class Noting:
         self._after("cancel", client_order_id)
         return cancelled
 
+    def replace(self, permit: Permit, order: Order) -> bool:
+        self._before("replace", order.client_order_id)
+        changed: bool = self._broker.replace(permit, order)
+        self._after("replace", order.client_order_id)
+        return changed
+
     def events_after(self, cursor: int) -> list[Message]:
         self._before("events_after", str(cursor))
         told: list[Message] = self._broker.events_after(cursor)
