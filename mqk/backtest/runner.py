@@ -304,14 +304,21 @@ class _Run:
         self._record.close(self._state.now)
 
     def _go_ex(self) -> None:
-        """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market."""
+        """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market.
+
+        Both are done before anything that the engine asks for is carried out: it asks in the shares of after a split.
+        """
+        state, record = self._state, self._record
         for action in self._feed.gone_ex():
-            self._step(action)
+            effects = step(state, action)
+            record.answer(action, state.now)
             if action.split != 1:
                 if self.beside is not None:
                     self.beside.split(action.symbol, action.split)
                 for answer in self._market.split(action.symbol, action.split, action.at):
-                    self._step(answer)
+                    effects += step(state, answer)
+                    record.answer(answer, state.now)
+            self._carry_out(effects)
 
     def _open(self, bars: Sequence[Bar], session: int) -> None:
         """What rests at the market when these bars open, whatever the policy will make of the whole bar later.

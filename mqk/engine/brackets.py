@@ -84,12 +84,14 @@ class Bracket:
             self.tighten(max(level, 1))
 
     def split(self, ratio: Fraction) -> None:
-        """Its prices after a split, stops towards the market and targets away from it."""
+        """Its prices after a split, stops towards the market and targets away from it; rounding alone tightens none."""
         rounding = Rounding.CEILING if self.side is Side.SELL else Rounding.FLOOR
         self.protect = split_limit(self.protect, ratio, rounding)
         self.take_profit = split_limit(self.take_profit, ratio, rounding)
         self.best = split_limit(self.best, ratio, rounding)
-        self.trail = split_limit(self.trail, ratio, Rounding.FLOOR)
+        self.trail = split_limit(self.trail, ratio, Rounding.CEILING)
+        if self.trail is not None and self.best is not None and self.protect is not None:
+            self.trail = max(self.trail, abs(self.best - self.protect))
 
     def contents(self) -> list[object]:
         """All that later decisions depend on, for a digest."""

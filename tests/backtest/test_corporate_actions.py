@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mqk.market import Bar, Ex, calendar_of
-from mqk.strategies import Context
+from mqk.strategies import Context, Target
 from tests.backtest.worlds import Run, micros, walk
-from tests.engine.worlds import USD
+from tests.engine.worlds import USD, daily
 
 NYSE = calendar_of("XNYS")
 
@@ -42,7 +42,7 @@ def holding(targets: Mapping[int, int], at: int, ratio: int) -> Callable[[Contex
     return wish
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(st.integers(0, 99), st.integers(1, 10), st.sampled_from([2, 3, 10]), st.integers(0, 9), st.integers(0, 11))
 def test_a_run_over_a_split_is_the_run_without_it(seed: int, at: int, ratio: int, buy: int, sell: int) -> None:
     bars = walk(["SPY"], 12, seed)
@@ -113,7 +113,7 @@ def minutes(prices: list[int]) -> list[Bar]:
     ]
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 @given(st.integers(0, 99), st.sampled_from([2, 3, 10]), st.integers(0, 250))
 def test_a_run_over_minutes_and_a_night_with_a_split_is_the_run_without_it(seed: int, ratio: int, buy: int) -> None:
     chance = random.Random(seed)
@@ -127,3 +127,20 @@ def test_a_run_over_minutes_and_a_night_with_a_split_is_the_run_without_it(seed:
     assert len(plain.fills()) == len(split.fills()) == 2
     for one, other in zip(plain.rows("equity_curve.csv"), split.rows("equity_curve.csv"), strict=True):
         assert abs(micros(one["equity"]) - micros(other["equity"])) <= 60 * ratio * 2
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(90 * USD, 110 * USD), st.integers(2 * USD, 20 * USD), st.sampled_from([2, 3, 7]))
+@example(100 * USD, 11 * USD, 3)
+def test_market_and_books_agree_on_a_guarding_stop_after_a_split(price: int, trail: int, ratio: int) -> None:
+    """A stop at the market is split once, whatever the engine asks of it on that morning; then it fires."""
+    before, after = price, price // ratio
+    opens = [before] * 6 + [after] * 3 + [after // 2] * 2
+    bars = [replace(b, open=p, high=p, low=p, close=p) for b, p in zip(daily("SPY", opens), opens, strict=True)]
+    bars[6] = replace(bars[6], ex=Ex(Fraction(ratio)))
+    run = Run(bars, {1: {"SPY": Target(30, trail=trail)}})
+    entry, stop = run.fills()
+    assert (entry.qty, stop.side, stop.qty) == (30, "SELL", 30 * ratio)
+    assert run.summary.open_positions == {}
+    # It gapped through the stop: what it fills at is the open, less costs.
+    assert stop.price <= after // 2
