@@ -5,7 +5,7 @@ it prints one line of JSON. FILE holds the bars as whole numbers: the number of 
 (micros), in order of ends. What does not: making the environment and the bars (peers_loop.py), or mqk, which is never
 imported here.
 
-Only the run is timed, after a first small one where something is compiled at first use. All trade long or flat, ten
+Only the run is timed, after a first small one where something is compiled at first use. All trade long or flat, five
 shares, at the next open; none of them has a guard.
 """
 
@@ -23,7 +23,7 @@ from typing import Any, Final
 
 FAST: Final = 20
 SLOW: Final = 50
-SHARES: Final = 10
+SHARES: Final = 5
 MICROS: Final = 1_000_000
 
 # Seconds of the run, and how many orders were made.
