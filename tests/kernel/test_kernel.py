@@ -14,6 +14,8 @@ from typing import ClassVar
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mqk.backtest import BacktestError
 from mqk.backtest.arrays import Columns, Decided, Played, kernel_of, play, targets_of
@@ -150,9 +152,9 @@ def _recorded(set_: GuardSet, decisions: list[Decided], content: bytes, *, whole
 
 @pytest.mark.parametrize("symbols", [("SPY",), ("AAPL", "IBM", "SPY")])
 def test_the_kernel_agrees_with_the_step_on_minutes(symbols: tuple[str, ...]) -> None:
-    played, _ = both(guards(), minutes(symbols, 1_500), "1m")
+    played, _ = both(guards(), minutes(symbols, 1_000), "1m")
     assert played.stopped is None
-    assert played.orders > 20, played.stopped
+    assert played.orders > 10, played.stopped
 
 
 def test_denied_orders_are_denied_by_the_same_rules() -> None:
@@ -191,9 +193,9 @@ def test_the_kernel_hands_over_at_a_bar_that_breaks_a_rule() -> None:
 
 @needs_data
 def test_the_kernel_agrees_with_the_step_on_recorded_days() -> None:
-    """Thirteen years of three symbols, as if nobody paid dividends: those are for the step alone."""
+    """Five years of three symbols, as if nobody paid dividends: those are for the step alone."""
     files = [SHARED / "bars" / f"{symbol}_1D.csv.gz" for symbol in ("JPM", "MSFT", "SPY")]
-    bars = [replace(bar, ex=None) for bar in read_bars(files) if bar.end < 1_041_400_000_000_000]
+    bars = [replace(bar, ex=None) for bar in read_bars(files) if bar.end < 946_700_000_000_000]
     played, _ = both(guards("1D"), bars, "1D", fast="5", slow="20")
     assert played.played > 100, played.stopped
 
@@ -214,6 +216,21 @@ def test_targets_are_one_for_each_bar_and_bounded() -> None:
         play(kernel(guards()), columns, [2**40] * 20)
     held = play(kernel(guards()), columns, array("q", [HOLD]) * 20)
     assert (held.orders, held.played) == (0, 20)
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    symbols=st.sets(st.sampled_from(["AAPL", "GOOG", "IBM", "SPY"]), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    swing=st.sampled_from([10_000, 200_000, 3_000_000]),
+    holes=st.sampled_from([0, 0, 0.01]),
+    fast=st.integers(1, 6),
+    shares=st.integers(1, 400),
+)
+def test_random_bars_agree(symbols: set[str], seed: int, swing: int, holes: float, fast: int, shares: int) -> None:
+    """Whatever comes of it: orders, denials, gaps, bars that break a rule, an account that does."""
+    bars = minutes(sorted(symbols), 250, seed=seed, swing=swing, holes=holes)
+    both(guards(), bars, "1m", fast=str(fast), slow=str(fast + 7), shares=str(shares))
 
 
 def test_random_targets_agree_too() -> None:
