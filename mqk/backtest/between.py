@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 _YEAR: Final = 360
 
 
-def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> Iterator[Event]:
-    """What bars of one instant come to after their opens, for limits and stops; each event is told before the next.
+def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> Iterator[list[Event]]:
+    """What bars of one instant come to after their opens, for limits and stops, in lists that are told one by one.
 
-    All fills are made before the first is told; what is born of them may still be hurt by the same bars.
+    What is born of one list may still be hurt by the same bars, and is then in the next.
     """
     trading = [bar for bar in bars if bar.tradable]
     born = False
     while answers := [answer for bar in trading for answer in market.within(bar, born=born)]:
-        yield from answers
+        yield answers
         born = True
     left = [answer for bar in trading for answer in market.over(bar)]
     if bars[0].end == session_closes:
         left += market.expire(session_closes)
-    yield from left
+    yield left
 
 
 def borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> Iterator[Event]:

@@ -104,7 +104,10 @@ class SimulatedMarket:
             late, opened = self._latency.submit, book.opened
             plain = self._whole and order.type is OrderType.MARKET and order.leg is None
             self.special += not plain
-            book.orders.append(Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain=plain))
+            resting = Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain=plain)
+            if order.reduced:
+                resting.reduced = order.reduced
+            book.orders.append(resting)
         return Accepted(order.client_order_id, now)
 
     def cancel(self, client_order_id: str, symbol: str, reason: str, now: int) -> Event | None:

@@ -338,13 +338,23 @@ class _Run:
                         # No bar ended with the session before.
                         answers += market.expire(at)
                 answers += market.open(bar, at, began)
-        for answer in answers:
-            self._step(answer)
+        self._tell(answers)
         if market.special:
-            for answer in met(market, bars, feed.closes):
-                self._step(answer)
+            for met_within in met(market, bars, feed.closes):
+                self._tell(met_within)
+
+    def _tell(self, answers: Sequence[Event]) -> None:
+        """Tell the engine all that happened at once, and only then do what it asks for because of any of it."""
+        asked: list[Effect] = []
+        for answer in answers:
+            asked += self._hear(answer)
+        self._carry_out(asked)
 
     def _step(self, event: Event) -> None:
+        """Tell the engine something that the market or the clock says, and do what it asks for."""
+        self._carry_out(self._hear(event))
+
+    def _hear(self, event: Event) -> list[Effect]:
         """Tell the engine something that the market or the clock says, and write it down."""
         state, record = self._state, self._record
         if isinstance(event, Filled):
@@ -358,7 +368,7 @@ class _Run:
         else:
             effects = step(state, event)
             record.answer(event, state.now)
-        self._carry_out(effects)
+        return effects
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         """Do what the engine asks for, and what it asks for because of that."""
@@ -378,11 +388,14 @@ class _Run:
                 waiting.extend(step(state, answer))
                 record.answer(answer, state.now)
 
-    def _send(self, submit: Submit) -> Event:
-        """Through the gate to the market, like any other order."""
-        state, order = self._state, submit.order
-        if state.orders[order.client_order_id].status is OrderStatus.PENDING_CANCEL:
-            # Taken back within the step that asked for it, or because of what was answered before it could leave.
+    def _send(self, submit: Submit) -> Event | None:
+        """Through the gate to the market, like any other order; None where nothing of it is left to send."""
+        state = self._state
+        # As it is by now: it may have been taken back, or off by what its bracket traded, before it could leave.
+        order = state.orders[submit.order.client_order_id]
+        if order.status.is_final:
+            return None
+        if order.status is OrderStatus.PENDING_CANCEL:
             return Cancelled(order.client_order_id, "taken back before it left", state.now)
         leave = authorise(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
@@ -393,6 +406,9 @@ class _Run:
     def _change(self, change: Replace) -> Event | None:
         """Through the gate to the market: a change is judged as what it makes of the order."""
         state, order = self._state, change.order
+        held = state.orders[order.client_order_id]
+        if held.status is not OrderStatus.PENDING_REPLACE:
+            return None
         leave = authorise_replacement(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
             return self._market.replace(leave, order, state.now)
