@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
+    from mqk.backtest.beside import Beside
+    from mqk.backtest.feed import RecordedFeed
     from mqk.backtest.market import SimulatedMarket
     from mqk.engine import EngineState, Event
     from mqk.market import Bar
@@ -37,7 +39,30 @@ def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> It
     yield left
 
 
-def borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> Iterator[Event]:
+def overnight(
+    state: EngineState,
+    feed: RecordedFeed,
+    market: SimulatedMarket,
+    beside: Beside | None,
+    borrow: Fraction,
+    session: int,
+) -> Iterator[list[Event]]:
+    """What comes before a session trades: what was borrowed costs a night, and what goes ex does, in books and market.
+
+    Each list is told, and then what the engine asks for is carried out: it asks in the shares of after a split.
+    """
+    if borrow:
+        yield [*_borrowed(state, borrow, session, feed.opens)]
+    for action in feed.gone_ex():
+        told: list[Event] = [action]
+        if action.split != 1:
+            if beside is not None:
+                beside.split(action.symbol, action.split)
+            told += market.split(action.symbol, action.split, action.at)
+        yield told
+
+
+def _borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> Iterator[Event]:
     """What shares cost that were borrowed since the engine's last session, at their last price, by symbol."""
     before = state.session
     if before is None:

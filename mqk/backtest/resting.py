@@ -56,11 +56,12 @@ class Resting:
     @property
     def left(self) -> int:
         """Shares still to fill: none of those that orders of the same parent have traded in its place."""
-        return self.order.qty - self.filled - self.reduced
+        return max(self.order.qty - self.filled - self.reduced, 0)
 
     def as_it_stands(self) -> Order:
-        """The order with what has become of it here."""
-        return replace(self.order, filled=self.filled, reduced=self.reduced)
+        """The order with what has become of it here, and with the change that is on its way, as the books have it."""
+        asked = None if self.replacement is None else self.replacement.qty
+        return replace(self.order, filled=self.filled, reduced=self.reduced, replace_qty=asked)
 
     def offered(self, price: int) -> int:
         """Remember a price that the order could have had, and return the worst of them."""

@@ -22,7 +22,7 @@ from mqk.backtest.artifacts import (
     write_artifacts,
 )
 from mqk.backtest.beside import Beside, parted
-from mqk.backtest.between import borrowed, met
+from mqk.backtest.between import met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
@@ -277,10 +277,8 @@ class _Run:
             step(state, SessionPlanned(feed.plan()))
             self._planned = session
         if entered:
-            if self._borrow:
-                for charge in borrowed(state, self._borrow, session, feed.opens):
-                    self._step(charge)
-            self._go_ex()
+            for events_before in overnight(state, feed, self._market, self.beside, self._borrow, session):
+                self._tell(events_before)
         late = feed.late(end)
         last = len(group) - 1
         events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
@@ -302,23 +300,6 @@ class _Run:
             step(self._state, event)
             self._record.answer(event, self._state.now)
         self._record.close(self._state.now)
-
-    def _go_ex(self) -> None:
-        """What goes ex before a session trades: for the engine's books, and for the orders that rest at the market.
-
-        Both are done before anything that the engine asks for is carried out: it asks in the shares of after a split.
-        """
-        state, record = self._state, self._record
-        for action in self._feed.gone_ex():
-            effects = step(state, action)
-            record.answer(action, state.now)
-            if action.split != 1:
-                if self.beside is not None:
-                    self.beside.split(action.symbol, action.split)
-                for answer in self._market.split(action.symbol, action.split, action.at):
-                    effects += step(state, answer)
-                    record.answer(answer, state.now)
-            self._carry_out(effects)
 
     def _open(self, bars: Sequence[Bar], session: int) -> None:
         """What rests at the market when these bars open, whatever the policy will make of the whole bar later.

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
+from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar
-from mqk.orders import OrderType
-from mqk.strategies import Context, Target
-from tests.backtest.worlds import Run
+from mqk.orders import OrderType, TimeInForce
+from mqk.policy import Faults, LatencyBars
+from mqk.portfolio import Ledger
+from mqk.quantity import Ratio
+from mqk.strategies import Context, StrategyError, Target
+from tests.backtest.worlds import Run, walk
 from tests.engine.worlds import USD, daily, guards
 
 BRACKET = Target(10, protect=95 * USD, take_profit=105 * USD)
@@ -89,3 +95,58 @@ def test_no_stress_leaves_a_position_without_its_stop_or_turns_it_round(stress: 
     if entered == 10:
         assert done.summary.final_equity_micros <= plain.summary.final_equity_micros
     assert all(price <= 95 for leg, _, price in legs(done) if leg.startswith("stop"))
+
+
+def anything(chance: random.Random, price: int) -> Target:
+    """A position of any kind, with prices within a few percent of the market's; it may mean nothing."""
+
+    def near(low: int, high: int) -> int:
+        return price * (1_000 + chance.randint(low, high)) // 1_000
+
+    qty = chance.choice([0, 5, 10, 20, 40, -10, -20])
+    kind = chance.choice(list(OrderType))
+    way = 1 if qty >= 0 else -1
+    return Target(
+        qty,
+        type=kind,
+        limit_price=near(-30, 30) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None,
+        stop_price=near(-30, 30) if kind in (OrderType.STOP, OrderType.STOP_LIMIT) else None,
+        tif=chance.choice(list(TimeInForce)),
+        protect=near(*sorted((-40 * way, -5 * way))) if qty and chance.random() < 0.6 else None,
+        take_profit=near(*sorted((5 * way, 40 * way))) if qty and chance.random() < 0.4 else None,
+        trail=price * chance.randint(5, 30) // 1_000 if qty and chance.random() < 0.2 else None,
+    )
+
+
+def troubled(chance: random.Random) -> GuardSet:
+    """MAIN on a market that is late, thin, and goes wrong."""
+    bundle = guards(("allow_short", True), shadow=("CAP-01",)).bundle
+    execution = replace(
+        bundle.execution,
+        latency_bars=LatencyBars(*(chance.choice([0, 0, 1, 2]) for _ in range(3))),
+        participation=chance.choice([None, Ratio(Fraction(1, 10))]),
+        faults=Faults(1, *(Ratio(Fraction(chance.choice([0, 1]), part)) for part in (5, 2))),
+    )
+    return compile_bundle(replace(bundle, execution=execution))
+
+
+# Runs in which books and market once came to differ, or an order was sent that had been taken back.
+@pytest.mark.parametrize("seed", [18, 26, 33, 43, 75, 133, 147, 170, 181])
+def test_books_and_market_never_differ_over_what_is_left_of_an_order(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def wish(context: Context) -> dict[str, Target] | None:
+        if chance.random() < 0.5:
+            return None
+        try:
+            return {context.symbol: anything(chance, context.bars[-1].close)}
+        except StrategyError:
+            return None
+
+    set_ = troubled(chance)
+    bars = [replace(each, volume=chance.choice([0, 50, 1_000, 10**5])) for each in walk(["AAPL", "SPY"], 60, seed, 4)]
+    done = Run(bars, wish, set_=set_)
+    assert {row["status"] for row in done.rows("orders.csv")} <= {"FILLED", "CANCELLED", "EXPIRED", "REJECTED"}
+    assert all(int(row["filled"]) <= int(row["qty"]) for row in done.rows("orders.csv"))
+    ledger = Ledger.replay(100_000 * USD, done.fills())
+    assert {symbol: ledger.qty(symbol) for symbol in ledger.positions} == done.summary.open_positions
