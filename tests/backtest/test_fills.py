@@ -134,11 +134,7 @@ def test_what_never_fills_is_cancelled_when_the_data_ends() -> None:
     assert run.summary.fills == 0
 
 
-def test_two_timeframes_of_one_symbol_are_refused() -> None:
-    bars = daily("SPY", [100 * USD])
-    with pytest.raises(BacktestError) as caught:
-        run_backtest(guards(), [*bars, bar("SPY", 1, 100 * USD)], host=host(lambda _: None))
-    assert caught.value.code == "bars"
+def test_bars_that_no_engine_could_run_on_are_refused() -> None:
     with pytest.raises(BacktestError, match="trades bars of `1D`, `1H`"):
         run_backtest(shipped(), [bar("SPY", 1, 100 * USD)])
     with pytest.raises(BacktestError, match="no bars"):
