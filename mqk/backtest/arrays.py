@@ -305,9 +305,9 @@ def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
     instants = np.frombuffer(columns.ends, dtype=np.int64)
     firsts = np.frombuffer(columns.firsts, dtype=np.int64)
     ends = np.repeat(instants, firsts[1:] - firsts[:-1])
+    parts = [ends, *(np.frombuffer(getattr(columns, each), dtype=np.int64) for each in (*_PRICES, "volumes"))]
     for number, name in enumerate(columns.names):
-        theirs = symbols == number
-        parts = [ends, *(np.frombuffer(getattr(columns, each), dtype=np.int64) for each in (*_PRICES, "volumes"))]
+        theirs = np.flatnonzero(symbols == number)
         answers[theirs] = _asked(strategy, SymbolBars(name, *(array("q", part[theirs].tobytes()) for part in parts)))
     return targets
 
