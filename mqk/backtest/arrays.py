@@ -141,7 +141,8 @@ class _Reading:
             self._plans.append(feed.plan())
         plan = self._plans[-1]
         unusual |= len(plan.trading) > 1 or len(plan.zones) > 2
-        late = bool(feed.late(end))
+        # Whether a symbol whose recording has ended is held is not known here: then it is not for the kernel.
+        late = bool(feed.late(end, lambda _: True))
         for row in rows:
             bar = self._stream[row]
             self._missing[row] = feed.arrive(bar)

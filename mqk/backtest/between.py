@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.engine import BorrowCharged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from fractions import Fraction
 
     from mqk.backtest.beside import Beside
@@ -71,3 +71,13 @@ def _borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> I
         if line.qty < 0 and line.price is not None:
             per_share = rate * line.price * (session - before) / _YEAR
             yield BorrowCharged(symbol, session, max(opens, state.now), per_share)
+
+
+def held_by(state: EngineState) -> Callable[[str], bool]:
+    """Whether anything of a symbol is held or at work, whenever it is asked."""
+
+    def held(symbol: str) -> bool:
+        line = state.lines.get(symbol)
+        return line is not None and line.busy
+
+    return held

@@ -12,7 +12,7 @@ from mqk.market import TIMEFRAMES, CalendarError
 from mqk.quantity import INT64_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from mqk.market import Bar, Calendar, SessionPlan
@@ -38,6 +38,7 @@ class RecordedFeed:
         "_last",
         "_next_close",
         "_open",
+        "_over",
         "_places",
         "_regular",
         "session",
@@ -46,7 +47,7 @@ class RecordedFeed:
 
     def __init__(self, calendar: Calendar, bars: Iterable[Bar] = ()) -> None:
         self._calendar = calendar
-        # By symbol: when its recording ends. After that nothing is due: it is over, not silent.
+        # By symbol: when its recording ends. After that nothing is due, unless somebody holds it: it is not silent.
         self._last: dict[str, int] = {}
         # The bars that tell what went ex before their session, the last one first.
         self._ex: list[Bar] = []
@@ -69,6 +70,13 @@ class RecordedFeed:
         self._ends: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._due: dict[str, int] = {}
+        # By symbol whose recording has ended: when its next bar would have been due.
+        self._over: dict[str, int] = {}
+
+    @property
+    def first_end(self) -> int:
+        """When the first of all recordings ends."""
+        return min(self._last.values())
 
     def expect(self, ends: Mapping[str, int]) -> None:
         """Bars will come until then, by symbol: the recording goes on after what was given of it."""
@@ -118,14 +126,21 @@ class RecordedFeed:
         """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""
         return self._open if bar.timeframe == "1D" else max(bar.end - TIMEFRAMES[bar.timeframe], self._open)
 
-    def late(self, instant: int) -> tuple[tuple[str, int], ...]:
-        """The symbols whose next bar was due before an instant and has not come, by how much, by symbol."""
+    def late(self, instant: int, held: Callable[[str], bool] | None = None) -> tuple[tuple[str, int], ...]:
+        """The symbols whose next bar was due before an instant and has not come, by how much, by symbol.
+
+        A symbol whose recording has ended is late as long as it is `held`: nobody can get out of it, whoever knew.
+        """
         for due in self._due.values():
             if due < instant:
                 break
         else:
-            return ()
-        return tuple(sorted((symbol, instant - due) for symbol, due in self._due.items() if due < instant))
+            if held is None or not self._over:
+                return ()
+        found = [(symbol, instant - due) for symbol, due in self._due.items() if due < instant]
+        if held is not None:
+            found += [(symbol, instant - due) for symbol, due in self._over.items() if due < instant and held(symbol)]
+        return tuple(sorted(found))
 
     def arrive(self, bar: Bar) -> int:
         """A bar came: how many were due since the symbol's bar before and did not come; zero for its first.
@@ -142,10 +157,7 @@ class RecordedFeed:
         if bar.complete and end >= previous:
             self._ends[symbol] = end
             self._places[symbol] = self._index
-            if end < self._last.get(symbol, _NEVER):
-                self._due[symbol] = due
-            else:
-                self._due.pop(symbol, None)
+            self._await(symbol, end, due)
         return missing
 
     def passed(self, ends: Iterable[tuple[str, int, str]]) -> None:
@@ -155,13 +167,18 @@ class RecordedFeed:
                 continue
             self._ends[symbol] = end
             self._places[symbol] = self._index
-            if end < self._last[symbol]:
-                due = end + TIMEFRAMES[timeframe]
-                # After the last one of a session it is for the calendar to say.
-                within = due <= self._close
-                self._due[symbol] = due if within else self._answer(end, timeframe, end - TIMEFRAMES[timeframe])[1]
-            else:
-                self._due.pop(symbol, None)
+            due = end + TIMEFRAMES[timeframe]
+            # After the last one of a session it is for the calendar to say.
+            within = due <= self._close
+            self._await(symbol, end, due if within else self._answer(end, timeframe, end - TIMEFRAMES[timeframe])[1])
+
+    def _await(self, symbol: str, end: int, due: int) -> None:
+        """The next bar of a symbol is due, if any is to come."""
+        if end < self._last.get(symbol, _NEVER):
+            self._due[symbol] = due
+        else:
+            self._due.pop(symbol, None)
+            self._over[symbol] = due
 
     def _settle(self, open_: int, close: int) -> None:
         """Come to the session of the index, which opens and closes then."""

@@ -6,7 +6,6 @@ What lives here: the loop, and carrying out the engine's effects. What does not:
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from mqk.backtest.artifacts import (
     write_artifacts,
 )
 from mqk.backtest.beside import Beside, parted
-from mqk.backtest.between import met, overnight
+from mqk.backtest.between import held_by, met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
@@ -31,7 +30,7 @@ from mqk.backtest.quiet import Quiet, pays
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.report import report_html
 from mqk.backtest.rules import FillRules
-from mqk.backtest.stream import in_order
+from mqk.backtest.stream import in_order, one_by_one
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
     BarArrived,
@@ -39,6 +38,7 @@ from mqk.engine import (
     Cancelled,
     ClockTicked,
     Effect,
+    EngineError,
     EngineState,
     Event,
     Filled,
@@ -123,8 +123,8 @@ def run_files(
     native = pays(traded) if native is None else native
     try:
         _play(state, record, traded, columns, beside=beside, on_progress=on_progress, native=native)
-    except StrategyError as fault:
-        if fault.code != "failed":
+    except (StrategyError, EngineError) as fault:
+        if isinstance(fault, StrategyError) and fault.code not in {"failed", "target"}:
             raise
         record.abort(state, str(fault))
     summary = summarise(state, record, bars=len(stream), data=data)
@@ -146,8 +146,7 @@ def play(
 ) -> None:
     """Play bars for what the strategies of `host` say to them, and keep nothing.
 
-    These bars are only the first of a recording: `ends` says by symbol when it ends, until when a bar that does not
-    come is late, and `timeframes` on which it is traded. Raises as `run_backtest` does.
+    They are only the first of a recording: `ends` says by symbol when it ends, `timeframes` on which it is traded.
     """
     traded, beside = parted(in_order(bars, guards), timeframes)
     state = EngineState(guards, run_id="played", mode="BACKTEST", host=host)
@@ -172,9 +171,10 @@ def _play(
     ahead.prepare(state)
     run = _Run(guards, state, record, [*beside, *stream], ends or {})
     if beside:
-        # Something is shown at any instant, so each is played by itself.
-        run.beside, native = Beside(state, beside), False
-        instants.until = array("q", range(len(instants.until)))
+        run.beside = Beside(state, beside)
+    first = stream[0].end if beside else run.feed.first_end
+    if first < stream[-1].end:
+        native, instants.until = False, one_by_one(instants, stream, first)
     try:
         with without_garbage_collection():
             run.quiet = Quiet.of(guards, state.host, stream, columns, instants, calendar) if native else None
@@ -199,8 +199,8 @@ class _Run:
         bundle = guards.bundle
         self._state = state
         self._record = record
-        self._feed = RecordedFeed(calendar_of(bundle.calendar), stream)
-        self._feed.expect(ends)
+        self.feed = RecordedFeed(calendar_of(bundle.calendar), stream)
+        self.feed.expect(ends)
         self._needs_plans = state.needs_plans
         self._borrow = bundle.execution.borrow.value
         self._planned: int | None = None
@@ -209,6 +209,7 @@ class _Run:
         self._passed = False
         self.quiet: Quiet | None = None
         self.beside: Beside | None = None
+        self._held = held_by(state)
         latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
         self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
@@ -228,7 +229,7 @@ class _Run:
             elif stop > instant and not self._was_late and ahead.can_play(state):
                 opened = market.busy
                 if opened:
-                    self._open(stream[starts[instant] : starts[instant + 1]], self._feed.session)
+                    self._open(stream[starts[instant] : starts[instant + 1]], self.feed.session)
                 if not opened or ahead.can_play(state):
                     # While orders rest, the market is asked at every instant; and what is quiet is passed over.
                     stop = instant + 1 if market.busy or self.quiet is not None else stop
@@ -264,7 +265,7 @@ class _Run:
 
     def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:
         """Play the bars of one instant, one event at a time; the market has been `opened` already, or not."""
-        state, feed = self._state, self._feed
+        state, feed = self._state, self.feed
         end = group[0].end
         if self._passed:
             self._passed = False
@@ -279,7 +280,7 @@ class _Run:
         if entered:
             for events_before in overnight(state, feed, self._market, self.beside, self._borrow, session):
                 self._tell(events_before)
-        late = feed.late(end)
+        late = feed.late(end, self._held)
         last = len(group) - 1
         events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
         if self._market.busy and not opened:
@@ -306,7 +307,7 @@ class _Run:
 
         All fills of the instant are made before any is told, so that an order born of one cannot fill at the same open.
         """
-        state, feed, market = self._state, self._feed, self._market
+        state, feed, market = self._state, self.feed, self._market
         answers: list[Event] = []
         for bar in bars:
             if market.rests(bar.symbol) and bar.tradable:
@@ -314,7 +315,7 @@ class _Run:
                 at = max(began, state.now)
                 if session != state.session:
                     # The session begins before its first fill: what happened overnight is the new day's.
-                    self._step(ClockTicked(at, feed.late(at), session))
+                    self._step(ClockTicked(at, feed.late(at, self._held), session))
                     if market.special:
                         # No bar ended with the session before.
                         answers += market.expire(at)

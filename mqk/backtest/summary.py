@@ -35,8 +35,9 @@ class BacktestSummary:
 
     `orders` were placed, `fills` came of them, `denied` intents were refused (`denied_by_rule` counts each rule that
     asked for it); `halts` counts the times a rule stopped the engine; `trades` the fills that closed shares. `held` are
-    the latches at the end; `stops` the first times that a rule stopped it, `failed` what a strategy failed of, which
-    ended the run; `sample` is a refusal of the rule that denied most, None when nothing was denied.
+    the latches at the end; `stale_positions` were held then at a price from before, and say from when; `stops` are the
+    first times that a rule stopped it, `failed` what a strategy failed of, which ended the run; `sample` is a refusal
+    of the rule that denied most, None when nothing was denied.
     """
 
     engine: str
@@ -63,6 +64,7 @@ class BacktestSummary:
     posture: str
     held: tuple[Latch, ...]
     open_positions: Mapping[str, int]
+    stale_positions: Mapping[str, int]
     stops: tuple[Stop, ...]
     failed: str | None
     artifacts_sha256: str
@@ -126,6 +128,7 @@ class BacktestSummary:
                 for latch in self.held
             ],
             "open_positions": dict(sorted(self.open_positions.items())),
+            "stale_positions": {name: format_instant(at) for name, at in sorted(self.stale_positions.items())},
             "stops": [stop.to_json() for stop in self.stops],
             "failed": self.failed,
         }
@@ -192,6 +195,13 @@ def manifest(
     }
 
 
+def _stale(state: EngineState, record: Recorder) -> dict[str, int]:
+    """What is held at the end at a price from before it, and since when: there was no bar to get out at."""
+    last = record.curve[-1][0] if record.curve else state.now
+    lines = ((symbol, state.lines[symbol].previous_end) for symbol in state.ledger.positions)
+    return {symbol: end for symbol, end in lines if end is not None and end < last}
+
+
 def _seed(bundle: Bundle) -> int | None:
     """Where the run's chance begins; None where nothing is left to chance."""
     faults = bundle.execution.faults
@@ -228,6 +238,7 @@ def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, art
         figures=figures,
         posture=state.run.posture,
         held=state.latches.held(),
+        stale_positions=_stale(state, record),
         stops=tuple(record.stops),
         failed=record.failed,
         open_positions={symbol: state.ledger.qty(symbol) for symbol in sorted(state.ledger.positions)},

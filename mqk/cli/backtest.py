@@ -248,6 +248,10 @@ def stop_lines(summary: BacktestSummary) -> list[str]:
     ]
     if summary.halts > len(told):
         told.append(f"… and {summary.halts - len(told):,} more")
+    told += [
+        f"valued at its price of {format_instant(at)}, for no later bar of it came: {symbol}"
+        for symbol, at in summary.stale_positions.items()
+    ]
     if summary.failed is not None:
         told.append(f"ended early: {summary.failed}")
     return [*told, ""] if told else []

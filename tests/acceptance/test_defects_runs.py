@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mqk.backtest import run_backtest, verify_audit
+from mqk.backtest import BacktestError, run_backtest, verify_audit
 from mqk.backtest.replay import read_run, replay
 from mqk.promotion import read_evidence
+from mqk.quantity import parse_instant
 from mqk.strategies import Context
 from tests.backtest.test_run import restless
 from tests.backtest.worlds import walk
@@ -127,3 +128,50 @@ def test_a_failed_run_is_the_same_when_it_is_replayed(tmp_path: Path) -> None:
     run_backtest(shipped(), bars, out=tmp_path / "run")
     found = replay(read_run(tmp_path / "run"), bars)
     assert found.same
+
+
+def test_c_50_a_position_whose_bars_stop_coming_is_late_and_told(tmp_path: Path) -> None:
+    stays, ends = walk(["SPY"], 40, 3, swing=2), walk(["QQQ"], 20, 3, swing=2)
+    bought = [False]
+
+    def buys_once(context: Context) -> dict[str, int] | None:
+        if context.symbol == "QQQ" and not bought[0]:
+            bought[0] = True
+            return {"QQQ": 50}
+        return None
+
+    ran = run_backtest(guards(), [*stays, *ends], out=tmp_path / "run", host=host(buys_once))
+    assert ran.open_positions == {"QQQ": 50}
+    assert ran.stale_positions == {"QQQ": ends[-1].end}
+    assert ran.posture != "NORMAL"
+    lines = [json.loads(line) for line in (tmp_path / "run" / "audit.jsonl").read_bytes().splitlines()]
+    late = [line for line in lines if line["kind"] == "decided" and line["data"]["point"] == "feed"]
+    assert late
+    assert parse_instant(late[0]["at"]) > ends[-1].end
+    assert "Valued at an old price" in (tmp_path / "run" / "report.html").read_text()
+    # Whoever holds nothing of it is not held up by a recording that is over.
+    assert run_backtest(guards(), [*stays, *ends], host=host(lambda _: None)).posture == "NORMAL"
+
+
+def test_c_50_two_bars_for_one_moment_are_refused_in_whatever_order() -> None:
+    bars = walk(["SPY"], 10, 3)
+    double = replace(bars[4], close=bars[4].close + 1, high=bars[4].high + 1)
+    for given in ([*bars, double], [double, *bars]):
+        with pytest.raises(BacktestError, match="two bars of `SPY` `1D` that end at"):
+            run_backtest(guards(), given, host=host(lambda _: None))
+
+
+@pytest.mark.parametrize("answer", [10.5, True, None, 2**70])
+def test_c_50_an_answer_that_is_no_number_of_shares_ends_the_run_with_its_artifacts(
+    tmp_path: Path, answer: object
+) -> None:
+    seen = [0]
+
+    def wrong(context: Context) -> dict[str, int] | None:
+        seen[0] += 1
+        return {context.symbol: 10 if seen[0] < 12 else answer}  # type: ignore[dict-item]
+
+    ran = run_backtest(guards(), walk(["SPY"], 20, 3), out=tmp_path / "run", host=host(wrong))
+    assert ran.failed is not None
+    assert ran.fills == 1
+    assert verify_audit((tmp_path / "run" / "audit.jsonl").read_bytes()) is None

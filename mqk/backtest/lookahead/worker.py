@@ -21,6 +21,7 @@ from mqk.backtest.audit import canonical
 from mqk.backtest.lookahead.proof import NOTHING, Answer
 from mqk.backtest.lookahead.watch import Watch
 from mqk.backtest.runner import play
+from mqk.engine import EngineError
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy.restored import restored_bundle
 from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, SymbolBars, Target
@@ -210,7 +211,7 @@ class Worker:
             for listened in registry.built:
                 listened.ask_arrays([bar for bar in bars if bar.timeframe == self._timeframes[bar.symbol]])
             play(self._guards, bars, host=host, ends=self._ends, timeframes=self._timeframes)
-        except (StrategyError, PermissionError, ValueError) as fault:
+        except (StrategyError, EngineError, PermissionError, ValueError) as fault:
             failed = str(fault)
         return Ran(tuple(registry.answers), tuple(dict.fromkeys(watch.noticed)), failed)
 

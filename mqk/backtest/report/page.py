@@ -66,6 +66,7 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
         "verdict": _verdict(metrics),
         "key": _key_figures(metrics),
         "halts": _halts(lines),
+        "stale": [(name, at[:10]) for name, at in metrics["stale_positions"].items()],
         "why": {(stop["at"], stop["rule"]): stop["why"] for stop in metrics["stops"]},
         "equity": _equity_chart(initial, points),
         "drawdown": _drawdown_chart(drawdowns),
