@@ -86,9 +86,7 @@ id: T
 title: Test
 owner: tests
 mode: PAPER
-uses:
-  {risk: [made_up], integrity: [bars_strict], lifecycle: [run, order], execution: [us_equities_costs],
-   schedule: [paper]}
+uses: {risk: [made_up], integrity: [bars_strict], lifecycle: [run], execution: [us_equities_costs], schedule: [paper]}
 capital: 1_000 USD
 calendar: XNYS
 timeframes: [1D]
