@@ -234,7 +234,10 @@ def show_positions(m: Ints, f: Ints) -> int:
     count = 0
     for symbol in range(m[p.SYMBOLS]):
         line = m[p.AT_LINES] + symbol * p.LINE
-        if m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0:
+        busy = m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0
+        if busy and count == p.POSITIONS_MOST:
+            m[p.STOPPED] = p.TOO_LARGE
+        elif busy:
             show_element(f, "positions", count, "symbol", m[line + p.WORD])
             show_element(f, "positions", count, "qty", m[line + p.QTY])
             show_element(f, "positions", count, "working_buy", m[line + p.WORKING_BUY])

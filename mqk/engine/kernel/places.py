@@ -149,6 +149,8 @@ FILLED: Final = 2
 
 ALIKE: Final = 4  # symbol and side, shares, when; and whether it is taken
 ACTIVE_MOST: Final = 64
+# As many symbols held or at work as the collection of positions has room for.
+POSITIONS_MOST: Final = 500
 
 # -- why the kernel hands over -------------------------------------------------------------------------------------
 UNUSUAL: Final = 1
