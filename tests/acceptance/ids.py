@@ -41,6 +41,7 @@ FAMILIES: Final = {
         *_numbered("GATE", "01 03 04"),
         *_numbered("SNP", "01 03 04 05"),
     ),
+    "strategies": _numbered("STR", "01 03 04"),
     "weights": (*_numbered("ALC", "02 03 04 06"), *_numbered("CST", "01 02 04")),
     "books": (
         *_numbered("PF", "01 03 04"),
@@ -55,4 +56,4 @@ FAMILIES: Final = {
 CASES: Final = tuple(case for cases in FAMILIES.values() for case in cases)
 
 # The defects of the original system that rules make impossible here.
-DEFECTS: Final = (*range(5, 43), 44)
+DEFECTS: Final = (*range(5, 43), 44, 50)

@@ -30,7 +30,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("policies")
-def test_c_42_engines_of_one_command_share_no_capital(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+def test_c42_engines_of_one_command_share_no_capital(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
     options = ("--bars", bars / "IBM_1D.csv", "--end", "2004-06-30", "--format", "json")
     both = mqk("backtest", "--engine", "MAIN,EXP", "--out", "desk", *options)
     assert both.code == 0
@@ -48,7 +48,7 @@ def test_c_42_engines_of_one_command_share_no_capital(mqk: Mqk, tmp_path: Path, 
     assert {each.split("_")[0] for each in ids} <= {"MAIN", "EXP"}
 
 
-def test_c_50_an_incomplete_bar_neither_ends_a_run_nor_loses_its_report(tmp_path: Path) -> None:
+def test_c50_an_incomplete_bar_neither_ends_a_run_nor_loses_its_report(tmp_path: Path) -> None:
     bars = walk(["AAPL", "SPY"], 60, 3, swing=6)
     torn = [replace(bar, complete=False) if number in {20, 21, 75} else bar for number, bar in enumerate(bars)]
     ran = run_backtest(guards(), torn, out=tmp_path / "run", host=host(restless, 2))
@@ -62,14 +62,14 @@ def test_c_50_an_incomplete_bar_neither_ends_a_run_nor_loses_its_report(tmp_path
     assert (tmp_path / "run" / "report.html").stat().st_size > 5_000
 
 
-def test_c_50_guards_carry_nothing_from_one_run_to_the_next() -> None:
+def test_c50_guards_carry_nothing_from_one_run_to_the_next() -> None:
     set_, bars = guards(), walk(["AAPL", "SPY"], 60, 3, swing=6)
     first = run_backtest(set_, bars, host=host(restless, 2))
     run_backtest(set_, walk(["SPY"], 90, 8, swing=9), host=host(restless, 2))
     assert run_backtest(set_, bars, host=host(restless, 2)) == first
 
 
-def test_c_50_a_run_whose_strategy_fails_leaves_everything_up_to_there_and_says_why(tmp_path: Path) -> None:
+def test_c50_a_run_whose_strategy_fails_leaves_everything_up_to_there_and_says_why(tmp_path: Path) -> None:
     bars = walk(["AAPL", "SPY"], 60, 3, swing=6)
     seen = [0]
 
@@ -95,7 +95,7 @@ def test_c_50_a_run_whose_strategy_fails_leaves_everything_up_to_there_and_says_
 
 
 @pytest.mark.usefixtures("policies")
-def test_c_50_a_run_that_is_stopped_says_by_what_and_why(mqk: Mqk, tmp_path: Path, policies: Path, bars: Path) -> None:
+def test_c50_a_run_that_is_stopped_says_by_what_and_why(mqk: Mqk, tmp_path: Path, policies: Path, bars: Path) -> None:
     profile = policies / "profiles" / "tier_a_consistent.yaml"
     profile.write_text(profile.read_text("utf-8").replace("daily_loss: 2%", "daily_loss: 0.2%"), "utf-8")
     ended = mqk("backtest", "--engine", "MAIN", "--bars", bars, "--out", "out")
@@ -109,7 +109,7 @@ def test_c_50_a_run_that_is_stopped_says_by_what_and_why(mqk: Mqk, tmp_path: Pat
     assert first["why"].split("`")[1] in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_iso_a_shadow_says_what_it_would_do_and_orders_nothing(tmp_path: Path) -> None:
+def test_c42_a_shadow_says_what_it_would_do_and_orders_nothing(tmp_path: Path) -> None:
     bars = walk(["AAPL", "SPY"], 60, 3, swing=6)
     alone = run_backtest(guards(), bars, out=tmp_path / "alone", host=host(restless, 2))
     shadowed = host(restless, 2, shadows={"watching": lambda context: {context.symbol: 1_000}})
@@ -130,7 +130,7 @@ def test_a_failed_run_is_the_same_when_it_is_replayed(tmp_path: Path) -> None:
     assert found.same
 
 
-def test_c_50_a_position_whose_bars_stop_coming_is_late_and_told(tmp_path: Path) -> None:
+def test_c50_a_position_whose_bars_stop_coming_is_late_and_told(tmp_path: Path) -> None:
     stays, ends = walk(["SPY"], 40, 3, swing=2), walk(["QQQ"], 20, 3, swing=2)
     bought = [False]
 
@@ -153,7 +153,7 @@ def test_c_50_a_position_whose_bars_stop_coming_is_late_and_told(tmp_path: Path)
     assert run_backtest(guards(), [*stays, *ends], host=host(lambda _: None)).posture == "NORMAL"
 
 
-def test_c_50_two_bars_for_one_moment_are_refused_in_whatever_order() -> None:
+def test_c50_two_bars_for_one_moment_are_refused_in_whatever_order() -> None:
     bars = walk(["SPY"], 10, 3)
     double = replace(bars[4], close=bars[4].close + 1, high=bars[4].high + 1)
     for given in ([*bars, double], [double, *bars]):
@@ -162,7 +162,7 @@ def test_c_50_two_bars_for_one_moment_are_refused_in_whatever_order() -> None:
 
 
 @pytest.mark.parametrize("answer", [10.5, True, None, 2**70])
-def test_c_50_an_answer_that_is_no_number_of_shares_ends_the_run_with_its_artifacts(
+def test_c50_an_answer_that_is_no_number_of_shares_ends_the_run_with_its_artifacts(
     tmp_path: Path, answer: object
 ) -> None:
     seen = [0]

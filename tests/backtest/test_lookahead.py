@@ -107,6 +107,22 @@ def test_a_proof_needs_something_to_cut() -> None:
         prove(guards().bundle, walk(["SPY"], 1, 3))
 
 
+class Contrary(Leaky):
+    """Buys bar by bar what it sells to all bars at once."""
+
+    def long(self, context: Any) -> bool:
+        return bool(context.bars[-1].close > context.bars[0].close)
+
+    def targets(self, bars: Any) -> Sequence[int]:
+        return [7] * len(bars.closes)
+
+
+def test_a_strategy_that_says_two_things_is_told() -> None:
+    proof = prove(guards().bundle, walk(["SPY"], 12, 3), cuts=2, **spec(Contrary))
+    (leak,) = proof.leaks
+    assert (leak.kind, leak.with_it, leak.without) == ("contrary", "7", '{"SPY":0}')
+
+
 def test_answers_differ_where_they_first_do() -> None:
     def said(*texts: str) -> list[Answer]:
         return [(number, "SPY", "s", text) for number, text in enumerate(texts)]

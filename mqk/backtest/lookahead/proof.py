@@ -5,6 +5,7 @@ What lives here: comparing two runs' answers, and choosing where to cut. What do
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,13 +14,16 @@ from mqk.quantity import format_instant
 
 # What a strategy said: when, on a bar of which symbol, which strategy, and its targets as canonical text.
 Answer = tuple[int, str, str, str]
-LeakKind = Literal["future", "outside", "unsteady"]
+LeakKind = Literal["future", "outside", "unsteady", "contrary"]
+ARRAYS: Final = " (arrays)"
+"""What the answers of a strategy to all bars at once are told apart by."""
 
 NOTHING: Final = "nothing"
 _KINDS: Final = {
     "future": "decides otherwise when later bars are there",
     "outside": "decides by something outside its context",
     "unsteady": "does not decide twice the same",
+    "contrary": "says one thing bar by bar and another to all bars at once",
 }
 
 
@@ -28,7 +32,8 @@ class Leak:
     """A decision that depends on more than was known: the first one found of a strategy.
 
     `kind` is "future" (it differs when later bars are there), "outside" (when it may reach files, sockets or programs:
-    `source` says which) or "unsteady" (when it is asked again). `without` is what it says when the bars end after
+    `source` says which), "unsteady" (when it is asked again) or "contrary" (when it is asked for all bars at once, as
+    the compiled kernel does). `without` is what it says when the bars end after
     `cut`; `with_it` what it says when they do not. Instants are epoch micros.
     """
 
@@ -44,6 +49,8 @@ class Leak:
     def __str__(self) -> str:
         source = "" if self.source is None else f" ({self.source})"
         told = f"says {self.with_it} with it and {self.without} without"
+        if self.kind == "contrary":
+            told = f"says {self.without} bar by bar and {self.with_it} at once"
         if self.kind == "unsteady":
             told = f"says {self.without}, and the next time {self.with_it}"
         return f"`{self.strategy}` {_KINDS[self.kind]}{source}: at {format_instant(self.at)} on {self.symbol} it {told}"
@@ -107,6 +114,23 @@ def differing(
                 found[name] = (ours[len(theirs)], None)
             elif len(theirs) > len(ours) and failed is None:
                 found[name] = (None, theirs[len(ours)])
+    return found
+
+
+def contrary(answers: Sequence[Answer]) -> dict[str, tuple[Answer, Answer]]:
+    """By strategy, the first bar to which it asks for one position bar by bar, and for another to all bars at once.
+
+    Where it has nothing to say bar by bar, it holds what it asked for before.
+    """
+    at_once = {(at, symbol, name): each for each in answers for at, symbol, name, _ in [each] if name.endswith(ARRAYS)}
+    found: dict[str, tuple[Answer, Answer]] = {}
+    for answer in answers:
+        at, symbol, name, said = answer
+        other = at_once.get((at, symbol, name + ARRAYS))
+        if other is None or said == NOTHING or name in found:
+            continue
+        if json.loads(said).get(symbol) != int(other[3]):
+            found[name] = answer, other
     return found
 
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from mqk.backtest.beside import parted, traded_timeframes
 from mqk.backtest.errors import BacktestError
-from mqk.backtest.lookahead.proof import NOTHING, Leak, LeakKind, Proof, differing, even_cuts, telling_cuts
+from mqk.backtest.lookahead.proof import NOTHING, Leak, LeakKind, Proof, contrary, differing, even_cuts, telling_cuts
 from mqk.backtest.lookahead.worker import More, Ran, Request, Run, Setup, receive, send
 from mqk.strategies import StrategyError
 
@@ -122,6 +122,8 @@ class _Prover:
         whole = self._run(last, refuse=False)
         if whole.failed is not None:
             raise StrategyError("failed", [whole.failed])
+        for name, (one, other) in contrary(whole.answers).items():
+            self._leaks[name] = Leak("contrary", name, one[0], one[1], other[3], one[3], last)
         for cut, ran in runs:
             self._hold(whole, ran, cut)
         self._hold(whole, self._run(last, refuse=True), last)

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, ClassVar, Final
 
 from mqk.backtest.audit import canonical
-from mqk.backtest.lookahead.proof import NOTHING, Answer
+from mqk.backtest.lookahead.proof import ARRAYS, NOTHING, Answer
 from mqk.backtest.lookahead.watch import Watch
 from mqk.backtest.runner import play
 from mqk.engine import EngineError
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mqk.policy import StrategySpec
     from mqk.strategies import Targets
 
-ARRAYS: Final = " (arrays)"
-"""What the answers of a strategy to all bars at once are told apart by."""
 _LENGTH: Final = struct.Struct("<Q")
 
 
