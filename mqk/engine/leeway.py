@@ -61,12 +61,12 @@ STILL: Final = frozenset(
 _CORNERS: Final = ("account_low", "account_high", "run_low", "run_high", "clock_low", "clock_high")
 # How far the box reaches: so many parts of a price and of equity, first; then so many times less.
 _PRICE_PARTS: Final = 64
-_EQUITY_PARTS: Final = 256
+_EQUITY_PARTS: Final = 4 * _PRICE_PARTS
 _CLOSER: Final = 16
-_HORIZON: Final = 2 * 86_400_000_000
+_HORIZON: Final = 2 * 86_400 * 1_000_000
 _TICKS: Final = 1 << 32
 # No price that is looked at here is above this, in micros: what cannot overflow needs no looking at.
-HIGHEST: Final = 1 << 40
+HIGHEST: Final = 1 << (32 + 8)
 
 
 class _Corner:
