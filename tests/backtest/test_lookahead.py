@@ -97,6 +97,13 @@ def test_the_built_in_strategies_look_at_nothing_ahead() -> None:
         assert proof.compared > 200
 
 
+def test_an_array_strategy_with_its_libraries_is_not_accused() -> None:
+    name = StrategySpec("sma_cross_v1", {"fast": "5", "slow": "12"}, shadow=False, span=Span.nowhere("test"))
+    proof = prove(guards().bundle, walk(["AAPL", "SPY"], 60, 3, swing=4), strategies=[name], cuts=2)
+    assert proof.holds, [str(leak) for leak in proof.leaks]
+    assert proof.compared > 200
+
+
 def test_a_strategy_that_fails_anyway_is_no_leak() -> None:
     with pytest.raises(StrategyError, match="ThirdBar"):
         prove(guards().bundle, walk(["SPY"], 12, 3), cuts=2, **spec(ThirdBar))

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final
 
 _CODE: Final = (".py", ".pyc", ".pyo", ".so", ".pyd", ".dll")
@@ -18,6 +19,10 @@ _OUTSIDE: Final = frozenset(
     {"socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.system", "os.exec"}
     | {"os.posix_spawn", "os.spawn", "os.startfile", "sqlite3.connect", "urllib.Request", "os.listdir", "os.scandir"}
 )
+
+# What looking for a module does in every folder that may have it.
+_LISTING: Final = frozenset({"os.listdir", "os.scandir"})
+_INSTALLED: Final = tuple({os.path.realpath(place) for place in (sys.prefix, sys.base_prefix)})
 
 
 class Watch:
@@ -46,16 +51,33 @@ class Watch:
             return
         if event == "open":
             path, mode, flags = args
-            if not _reads(path, mode, flags):
+            if not _reads(path, mode, flags) or (_installed(path) and _importing()):
                 return
             told = f"reads `{os.fsdecode(path)}`"
         elif event in _OUTSIDE:
+            if event in _LISTING and _importing():
+                return
             told = f"calls `{event}`"
         else:
             return
         self.noticed.append(told)
         if self.refuses:
             raise PermissionError(told)
+
+
+def _importing() -> bool:
+    """Whether a module is being imported right now."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to ask
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _installed(path: object) -> bool:
+    """Whether a file belongs to Python or to a package installed beside it."""
+    return isinstance(path, str | bytes | os.PathLike) and os.path.realpath(os.fsdecode(path)).startswith(_INSTALLED)
 
 
 def _reads(path: object, mode: object, flags: object) -> bool:

@@ -24,7 +24,7 @@ from mqk.backtest.runner import play
 from mqk.engine import EngineError
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy.restored import restored_bundle
-from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, SymbolBars, Target
+from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, SymbolBars, Target, failure
 
 if TYPE_CHECKING:
     from mqk.market import Bar
@@ -119,8 +119,11 @@ class _Listened:
         for bar in bars:
             by_symbol.setdefault(bar.symbol, []).append(bar)
         for symbol, own in sorted(by_symbol.items()):
-            with self._watch.asking():
-                wanted = targets(_columns(symbol, own))
+            try:
+                with self._watch.asking():
+                    wanted = targets(_columns(symbol, own))
+            except Exception as fault:
+                raise failure(fault, self._inner, symbol) from fault
             self._answers += [
                 (bar.end, symbol, self._name + ARRAYS, str(int(target)))
                 for bar, target in zip(own, wanted, strict=True)
@@ -144,8 +147,14 @@ class _Listening(Registry):
 
     def build(self, name: str, params: Mapping[str, str]) -> Strategy:
         """A strategy with its parameters, listened to."""
-        with self._watch.asking():
-            inner = self._inner.build(name, params)
+        try:
+            with self._watch.asking():
+                inner = self._inner.build(name, params)
+        except StrategyError:
+            raise
+        except Exception as fault:
+            what = f"strategy `{name}` cannot be made: {type(fault).__name__}: {fault}"
+            raise StrategyError("failed", [what]) from fault
         # Called as the strategy is, so that its failures are told by its name.
         listened = type(type(inner).__name__, (_Listened,), {})
         self.built.append(listened(name, inner, self.answers, self._watch))
