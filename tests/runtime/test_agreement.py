@@ -63,7 +63,6 @@ def test_bars_that_the_policy_refuses_trade_nothing_here_or_there(player: Player
     bars[60] = replace(bars[60], complete=False)
     bars[90] = replace(bars[90], high=bars[90].high * 2, close=bars[90].close * 2)
     bars[120] = replace(bars[120], low=bars[120].high + 1)
-    bars.append(replace(bars[150], open=bars[150].open + 10_000))
     del bars[200]
     player.bars = bars
     paper, backtest = player.play(), run_backtest(player.guards, bars)
@@ -73,7 +72,7 @@ def test_bars_that_the_policy_refuses_trade_nothing_here_or_there(player: Player
         backtest.denied_by_rule,
         backtest.final_equity_micros,
     )
-    assert backtest.bars_rejected >= 4
+    assert backtest.bars_rejected >= 3
     assert paper.posture == backtest.posture == "HALTED"
     assert paper.reconcile.clean
 

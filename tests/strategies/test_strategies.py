@@ -34,7 +34,10 @@ class Held:
     """What a host tells of one symbol."""
 
     def __init__(self, qty: int, working_buy: int = 0, working_sell: int = 0) -> None:
-        self.qty, self.working_buy, self.working_sell = qty, working_buy, working_sell
+        self.qty, self._working = qty, (working_buy, working_sell)
+
+    def committed(self) -> tuple[int, int]:
+        return self._working
 
 
 class Quiet:
