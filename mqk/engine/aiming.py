@@ -6,12 +6,12 @@ judging and placing one (placing.py), and what guards a position (brackets.py).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mqk.engine.brackets import guard, leave, tend
+from mqk.engine.brackets import RESTING, guard, leave, tend
 from mqk.engine.errors import EngineError
-from mqk.engine.placing import place, pull
-from mqk.orders import Intent, OrderError, Side, targets_to_orders
+from mqk.engine.placing import GUARDING, change, place, pull, pull_priced
+from mqk.orders import Intent, OrderError, OrderType, Side, targets_to_orders
 from mqk.strategies import Target
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
     from mqk.strategies import Targets
+
+_NOTHING: Final = (0, 0)
+# The terms of a target that is a plain number.
+_PLAIN: Final = (OrderType.MARKET, None, None)
 
 
 def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]) -> None:
@@ -36,6 +40,9 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
         )
     except OrderError as fault:
         raise EngineError("strategy", f"the strategy's targets are none: {fault.message}") from fault
+    for symbol, theirs in known.items():
+        if theirs.committed() != _NOTHING:
+            _restate(state, theirs, targets[symbol], reason, effects)
     exits: list[Intent] = []
     entries: list[Intent] = []
     for plain in wanted:
@@ -70,6 +77,30 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
             tend(state, known[symbol], effects)
 
 
+def _restate(state: EngineState, line: Line, want: int | Target, reason: str, effects: list[Effect]) -> None:
+    """Bring orders at work for a target to the terms that it has now: changed where that can be, else taken back.
+
+    What is taken back is placed anew, on its new terms, when the target is asked for again.
+    """
+    if not _is_free(state, line):
+        return
+    terms = (want.type, want.limit_price, want.stop_price) if type(want) is Target else _PLAIN
+    for order in state.working_of(line.symbol):
+        if order.leg in GUARDING or (order.type, order.limit_price, order.stop_price) == terms:
+            continue
+        if order.type is terms[0]:
+            if order.status not in RESTING:
+                continue  # the broker has not said what it holds: asked again with the next target
+            if change(state, order, order.qty, terms[1], terms[2], reason, effects):
+                continue
+        pull(state, [order], reason, effects)
+
+
+def _is_free(state: EngineState, line: Line) -> bool:
+    """Whether a strategy may change its mind about orders: not where the engine itself is getting out."""
+    return state.run.posture == "NORMAL" and not state.run.killed and line.symbol not in state.exposed
+
+
 def _sized(state: EngineState, intent: Intent) -> Intent | None:
     """What adds to a position in whole lots; None where it is less than one, or worth less than the minimum."""
     execution = state.guards.bundle.execution
@@ -85,17 +116,24 @@ def _sized(state: EngineState, intent: Intent) -> Intent | None:
 
 def _may_take_back(state: EngineState, line: Line, *, buying: bool) -> bool:
     """Whether the orders against which a new one would trade may be cancelled: exits only while the engine is free."""
-    if state.run.posture == "NORMAL" and not state.run.killed:
+    if line.symbol in state.exposed:
+        return False
+    if _is_free(state, line):
         return True
     buys, sells = line.committed()
     return line.qty - sells < 0 if buying else line.qty + buys > 0
 
 
 def exit_all(state: EngineState, reason: str, effects: list[Effect]) -> None:
-    """An order out of every position that is not on its way out already, by symbol."""
+    """An order out of every position that is not on its way out already, by symbol.
+
+    An order that waits for a price is on its way nowhere: it is taken back, and once it is, the way out is ordered.
+    """
     for symbol in sorted(state.ledger.positions):
         line = state.lines[symbol]
         side = Side.SELL if line.qty > 0 else Side.BUY
+        if line.committed() != _NOTHING:
+            pull_priced(state, symbol, side, reason, effects)
         qty = line.reducible(buying=side is Side.BUY)
         if qty:
             leave(state, line, Intent(symbol, side, qty), reason, effects)

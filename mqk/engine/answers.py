@@ -87,6 +87,9 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     # A fill is a print: shares just bought are not worth what they cost yesterday.
     realised = ledger.realised
     mark = answer.mark if answer.mark is not None else fill.price
+    if line.price is not None and line.previous_end is not None and fill.at < line.previous_end:
+        # Told late: the market has moved on, and the last bar knows better.
+        mark = line.price
     try:
         ledger.mark(line.symbol, mark)
         ledger.apply_fill(fill)

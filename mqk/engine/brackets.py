@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine.placing import change, place, pull
+from mqk.engine.placing import change, place, pull, pull_priced
 from mqk.orders import Intent, Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
 from mqk.orders.splits import split_limit
 from mqk.quantity import Rounding
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mqk.engine.state import EngineState
     from mqk.strategies import Target
 
-_RESTING: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+RESTING: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
 class Bracket:
@@ -176,7 +176,7 @@ def _keep(state: EngineState, bracket: Bracket, leg: Leg, name: str, held: int, 
         return wanted
     asked = (state.now, held, limit, stop)
     if (
-        order.status in _RESTING
+        order.status in RESTING
         and (order.leaves != held or (order.limit_price, order.stop_price) != (limit, stop))
         and bracket.changes.get(leg) != asked
     ):
@@ -195,7 +195,7 @@ def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects:
         and stop.qty - stop.filled - stop.reduced >= held
     ):
         bracket.exposed_since = None
-        state.exposed.pop(line.symbol, None)
+        _covered(state, line, bracket)
         return
     if bracket.exposed_since is None:
         bracket.exposed_since = state.now
@@ -205,15 +205,22 @@ def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects:
     bracket.tried_at[Leg.EXIT] = state.now
     reason = "unprotected: no stop was accepted in time"
     pull(state, state.working_of(line.symbol, bracket.side.opposite), reason, effects)
+    pull_priced(state, line.symbol, bracket.side, reason, effects)
     qty = line.reducible(buying=bracket.side is Side.BUY)
     if qty:
         state.run.errors += 1
         leave(state, line, Intent(line.symbol, bracket.side, qty), reason, effects)
 
 
+def _covered(state: EngineState, line: Line, bracket: Bracket) -> None:
+    """A bracket waits for no stop any more; one for the other side of its symbol may."""
+    if state.exposed.get(line.symbol) is bracket:
+        del state.exposed[line.symbol]
+
+
 def _close(state: EngineState, line: Line, bracket: Bracket, effects: list[Effect]) -> None:
     """The position is gone: so is what guarded it, unless an order that will begin another is at work."""
-    state.exposed.pop(line.symbol, None)
+    _covered(state, line, bracket)
     bracket.exposed_since = None
     if bracket.opened_at is not None:
         bracket.begin(bracket.asked)

@@ -25,6 +25,7 @@ from mqk.orders import (
     OrderError,
     OrderEvent,
     OrderStatus,
+    OrderType,
     Side,
     client_order_id,
 )
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _WINDOWS: Final = tuple(VIEWS[Point.ORDER]).index("windows")
 
 
-_GUARDING: Final = (Leg.STOP, Leg.TARGET)
+GUARDING: Final = (Leg.STOP, Leg.TARGET)
 
 
 def place(
@@ -144,7 +145,7 @@ def pull(
 ) -> None:
     """Ask for orders to be cancelled, each once at an instant. What guards a position stays, unless `legs`."""
     for order in orders:
-        if order.leg in _GUARDING and not legs:
+        if order.leg in GUARDING and not legs:
             continue
         if order.status is OrderStatus.PENDING_CANCEL or state.cancel_asked.get(order.client_order_id) == state.now:
             # Asked already, or refused at this very instant: asking again would only be refused again, without end.
@@ -155,6 +156,12 @@ def pull(
         state.put(state.machine.apply(order, OrderEvent(f"cancel-{len(order.events)}", EventKind.CANCEL_REQUESTED)))
         state.windows.record("cancels", state.now)
         effects.append(Cancel(order.client_order_id, order.symbol, reason, state.now))
+
+
+def pull_priced(state: EngineState, symbol: str, side: Side, reason: str, effects: list[Effect]) -> None:
+    """Take back the orders of one side that wait for a price: they are no way out until the market comes to them."""
+    waiting = [order for order in state.working_of(symbol, side) if order.type is not OrderType.MARKET]
+    pull(state, waiting, reason, effects)
 
 
 def judge_working(state: EngineState, held: Order, now: int, order: Order | None = None) -> Decision:
