@@ -273,6 +273,9 @@ class _Run:
         if self.beside is not None:
             self.beside.complete(end, self._record)
         entered = end > feed.until
+        if entered and self._market.special:
+            # Whoever's bar it is, the session before is over: it may have ended without a bar.
+            self._tell(self._market.expire(max(feed.closes, state.now)))
         session = feed.enter(end) if entered else feed.session
         if self._needs_plans and session != self._planned:
             step(state, SessionPlanned(feed.plan()))
@@ -316,9 +319,6 @@ class _Run:
                 if session != state.session:
                     # The session begins before its first fill: what happened overnight is the new day's.
                     self._step(ClockTicked(at, feed.late(at, self._held), session))
-                    if market.special:
-                        # No bar ended with the session before.
-                        answers += market.expire(at)
                 answers += market.open(bar, at, began)
         self._tell(answers)
         if market.special:
