@@ -56,6 +56,7 @@ class SimulatedMarket:
         "_costs",
         "_epoch",
         "_latency",
+        "_room",
         "_rules",
         "_seen",
         "_unanswered",
@@ -74,6 +75,8 @@ class SimulatedMarket:
         self._bundle = bundle
         self._books: dict[str, Book] = {}
         self._seen: set[str] = set()
+        # By symbol: the bar in which something of it was last to fill, by its end, and our shares of it that are left.
+        self._room: dict[str, tuple[int, int]] = {}
         # Orders of which nothing is left, with a change on its way that has not been answered.
         self._unanswered: list[str] = []
         # How many orders rest that `within`, `over` and `expire` have anything to do with.
@@ -200,7 +203,7 @@ class SimulatedMarket:
                 continue
             resting.met = True
             if touch is not None:
-                qty = self._qty(book, resting, bar)
+                qty = self._qty(resting, bar)
                 if qty:
                     done.append(resting)
                     paid = touch.price if price is None else price
@@ -266,7 +269,7 @@ class SimulatedMarket:
         if order.stop_price is not None and not resting.set_off:
             resting.set_off = reaches(order.side, order.stop_price, bar.open)
         if touch is not None:
-            qty = self._qty(book, resting, bar)
+            qty = self._qty(resting, bar)
             if qty:
                 resting.seen = book.opened
                 paid = touch.price if price is None else price
@@ -321,17 +324,19 @@ class SimulatedMarket:
 
         return sorted(waiting, key=later)
 
-    def _qty(self, book: Book, resting: Resting, bar: Bar) -> int:
+    def _qty(self, resting: Resting, bar: Bar) -> int:
         """How many shares of an order fill now, of which the bar has less from then on."""
-        if book.measured != bar.end:
-            book.measured, book.room = bar.end, self._rules.room(bar.volume)
-        left = resting.left
-        able = left if book.room is None else min(left, book.room)
+        left = able = resting.left
+        room = self._rules.room(bar.volume)
+        if room is not None:
+            measured, unused = self._room.get(bar.symbol, (bar.end, room))
+            room = unused if measured == bar.end else room
+            able = min(left, room)
         qty = self._rules.part(resting.order.client_order_id, resting.fills, able)
         if qty < left and resting.order.tif is TimeInForce.FOK:
-            return 0
-        if book.room is not None:
-            book.room -= qty
+            qty = 0
+        if room is not None:
+            self._room[bar.symbol] = bar.end, room - qty
         return qty
 
     def _price(self, side: Side, price: int, bar: Bar) -> int:

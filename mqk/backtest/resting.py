@@ -101,13 +101,10 @@ class Resting:
 
 
 class Book:
-    """What rests in one symbol, oldest first: the bars that have opened, and the shares of the last that are left."""
+    """What rests in one symbol, oldest first, and how many bars have opened since. It lasts as long as its orders."""
 
-    __slots__ = ("measured", "opened", "orders", "room")
+    __slots__ = ("opened", "orders")
 
     def __init__(self) -> None:
         self.orders: list[Resting] = []
         self.opened = 0
-        # The bar whose shares `room` counts, by its end.
-        self.measured = -1
-        self.room: int | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 
 import pytest
 
+from mqk.backtest.rules import FillRules
 from mqk.market import Bar, calendar_of
-from mqk.orders import OrderType, TimeInForce
+from mqk.orders import Leg, OrderType, Side, TimeInForce
 from mqk.strategies import Context, Target
+from tests.backtest.floor import Floor, dollars, order
 from tests.backtest.worlds import Run
 from tests.engine.worlds import MINUTE, USD, guards
 
@@ -45,3 +48,13 @@ def test_an_order_of_the_day_ends_with_its_session_whoevers_bar_enters_the_next(
     (row,) = run.rows("orders.csv")
     assert row["status"] == ("EXPIRED" if tif is TimeInForce.DAY else "FILLED")
     assert len(run.fills()) == (tif is TimeInForce.GTC)
+
+
+def test_what_is_used_up_of_a_bar_stays_used_up_when_no_order_is_left() -> None:
+    stop = order("e-stop", Side.SELL, 100, stop=98, leg=Leg.STOP, parent="e")
+    floor = Floor(rules=FillRules(participation=Fraction(1, 100)), children={"e": [stop]})
+    floor.send(order("e", Side.BUY, 100))
+    floor.show(dollars(1, 100, 101, 95, 96, 10_000))
+    assert [(each.order_id, each.qty) for each in floor.fills] == [("e", 100)], "all that was ours of the bar is gone"
+    floor.show(dollars(2, 97, 98, 97, 97, 10_000))
+    assert [(each.order_id, each.qty) for each in floor.fills[1:]] == [("e-stop", 100)]
