@@ -81,3 +81,13 @@ def held_by(state: EngineState) -> Callable[[str], bool]:
         return line is not None and line.busy
 
     return held
+
+
+def in_progress(state: EngineState, feed: RecordedFeed) -> Callable[[str], int | None]:
+    """When the bar of a symbol began that is in progress, if one is, whenever it is asked."""
+
+    def began(symbol: str) -> int | None:
+        line = state.lines[symbol]
+        return feed.in_progress(symbol, line.timeframe, line.previous_end, state.now)
+
+    return began

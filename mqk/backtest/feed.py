@@ -126,6 +126,18 @@ class RecordedFeed:
         """When a bar that ends in this session began, at the earliest. The last bar of a day may be a shorter one."""
         return self._open if bar.timeframe == "1D" else max(bar.end - TIMEFRAMES[bar.timeframe], self._open)
 
+    def in_progress(self, symbol: str, timeframe: str, previous_end: int | None, instant: int) -> int | None:
+        """When the bar of a symbol began that is in progress at an instant of this session; None: one ends there.
+
+        `previous_end` is the end of the symbol's last bar: the next one begins there, on whatever grid they lie.
+        """
+        if instant in (previous_end, self._ends.get(symbol)) or not self._open < instant < self._close:
+            return None
+        if timeframe == "1D":
+            return self._open
+        began = instant - (instant - self._open) % TIMEFRAMES[timeframe]
+        return began if began < instant else None
+
     def late(self, instant: int, held: Callable[[str], bool] | None = None) -> tuple[tuple[str, int], ...]:
         """The symbols whose next bar was due before an instant and has not come, by how much, by symbol.
 

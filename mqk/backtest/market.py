@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mqk.backtest.errors import BacktestError
-from mqk.backtest.resting import Book, Resting
+from mqk.backtest.resting import Book, Resting, in_turn
 from mqk.backtest.rules import WHOLE
 from mqk.engine import (
     Accepted,
@@ -113,31 +113,41 @@ class SimulatedMarket:
             book.orders.append(resting)
         return Accepted(order.client_order_id, now)
 
-    def cancel(self, client_order_id: str, symbol: str, reason: str, now: int) -> Event | None:
-        """Take a cancel: its answer, or None when it is still on its way."""
-        book = self._books.get(symbol)
-        found = None if book is None else _find(book, client_order_id)
+    def cancel(self, name: str, symbol: str, reason: str, now: int, began: int | None = None) -> Event | None:
+        """Take a cancel of an order, by its id: its answer, or None when it is still on its way.
+
+        `began` is when the symbol's bar in progress began, if one is: what that may have filled before waits for it.
+        """
+        book, late = self._books.get(symbol), self._latency.cancel
+        found = None if book is None else book.find(name)
         if book is None or found is None:
-            return CancelRejected(client_order_id, "nothing of it is left to cancel", now)
-        if self._latency.cancel == 0:
+            return CancelRejected(name, "nothing of it is left to cancel", now)
+        if not late and found.meets(began):
+            self.special += found.wait(now)
+        elif not late:
             self._remove(book, found)
-            return Cancelled(client_order_id, reason, now)
+            return Cancelled(name, reason, now)
         if found.cancel is None:
-            found.cancel, found.reason = book.opened + self._latency.cancel, reason
+            found.cancel, found.reason = book.opened + late, reason
         return None
 
-    def replace(self, permit: Permit, order: Order, now: int) -> Event | None:
+    def replace(self, permit: Permit, order: Order, now: int, began: int | None = None) -> Event | None:
         """Change a resting order to `order`, of the same id: the answer, or None when it is still on its way.
 
-        A changed order stands behind all others. Raises BacktestError "permit" without leave for this very change.
+        `began` is as for `cancel`. A changed order stands behind all others. Raises BacktestError "permit" without
+        leave for this very change.
         """
         self._require(permit, order, now)
         book = self._books.get(order.symbol)
-        found = None if book is None else _find(book, order.client_order_id)
+        found = None if book is None else book.find(order.client_order_id)
         if book is None or found is None:
             return ReplaceRejected(order.client_order_id, "nothing of it is left to change", now)
-        found.replacement, found.replace = order, book.opened + self._latency.replace
-        return self._changed(book, found, now) if self._latency.replace == 0 else None
+        late = self._latency.replace
+        found.replacement, found.replace = order, book.opened + late
+        if late == 0 and found.meets(began):
+            self.special += found.wait(now)
+            late = 1
+        return self._changed(book, found, now) if late == 0 else None
 
     def open(self, bar: Bar, at: int, began: int | None = None) -> list[Event]:
         """The open of a bar, at an instant: what becomes of the orders that rest in its symbol, oldest first.
@@ -168,7 +178,11 @@ class SimulatedMarket:
                 else:
                     events += self._told(book, resting, at)
             elif resting.left:
-                events += self._at_open(book, resting, bar, at)
+                if resting.asked is not None and began is not None and began >= resting.asked:
+                    # The bar that they waited for has not come: they are here before this one.
+                    events += self._told(book, resting, at)
+                if resting.asked is None or resting in book.orders:
+                    events += self._at_open(book, resting, bar, at)
         return events + self._refused(at) if self._unanswered else events
 
     def within(self, bar: Bar, *, born: bool = False) -> list[Event]:
@@ -182,7 +196,7 @@ class SimulatedMarket:
         waiting = [each for each in book.orders if not each.plain and each.seen != book.opened]
         events: list[Event] = []
         done: list[Resting] = []
-        for resting in self._sequence(waiting, bar):
+        for resting in in_turn(waiting, bar, worst_case=self._rules.worst_case):
             order = resting.order
             resting.seen = book.opened
             if born and not (
@@ -228,7 +242,10 @@ class SimulatedMarket:
         for symbol in sorted(self._books):
             book = self._books[symbol]
             for resting in tuple(book.orders):
-                if resting.met and resting.order.tif is TimeInForce.DAY:
+                if resting.asked is not None:
+                    events += self._told(book, resting, now)
+                left = resting.asked is None or resting in book.orders
+                if left and resting.met and resting.order.tif is TimeInForce.DAY:
                     self._remove(book, resting)
                     events.append(Expired(resting.order.client_order_id, "its day is over", now))
         return events
@@ -312,18 +329,6 @@ class SimulatedMarket:
         if refusal is not None:
             raise BacktestError("permit", refusal)
 
-    def _sequence(self, waiting: list[Resting], bar: Bar) -> list[Resting]:
-        """In what order one bar touches what rests: stops first, or what is on the side of its nearer extreme."""
-        if self._rules.worst_case:
-            return sorted(waiting, key=lambda each: each.order.stop_price is None)
-        rises_first = bar.high - bar.open <= bar.open - bar.low
-
-        def later(resting: Resting) -> bool:
-            above = (resting.order.side is Side.BUY) is (resting.order.stop_price is not None)
-            return above is not rises_first
-
-        return sorted(waiting, key=later)
-
     def _qty(self, resting: Resting, bar: Bar) -> int:
         """How many shares of an order fill now, of which the bar has less from then on."""
         left = able = resting.left
@@ -392,7 +397,3 @@ class SimulatedMarket:
         if len(book.orders) == 1:
             del self._books[resting.order.symbol]
         book.orders = [each for each in book.orders if each is not resting]
-
-
-def _find(book: Book, client_order_id: str) -> Resting | None:
-    return next((each for each in book.orders if each.order.client_order_id == client_order_id), None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from mqk.engine import Event
+    from mqk.market import Bar
     from mqk.orders import Order
 
 
@@ -27,7 +28,8 @@ class Resting:
     in micros, with costs, that it could have had so far: the rest of an order, and one that came late, never do better.
     `traded` and `value` are the shares and micros that fees are owed for, whatever splits came since.
     `met` says that it was at the market in a session, `seen` the last bar that it was looked at in; `cancel` and
-    `replace` are the bars by which a cancel and a change arrive.
+    `replace` are the bars by which a cancel and a change arrive; `asked` says when one was sent that waits for the end
+    of the bar in progress.
     """
 
     # Most orders are plain and fill at their first open: what they never come to use is not made for each of them.
@@ -45,6 +47,7 @@ class Resting:
     reason = ""
     replace = 0
     replacement: Order | None = None
+    asked: int | None = None
 
     def __init__(self, order: Order, due: int, since: int, at: int, *, plain: bool) -> None:
         self.order = order
@@ -62,6 +65,15 @@ class Resting:
         """The order with what has become of it here, and with the change that is on its way, as the books have it."""
         asked = None if self.replacement is None else self.replacement.qty
         return replace(self.order, filled=self.filled, reduced=self.reduced, replace_qty=asked)
+
+    def meets(self, began: int | None) -> bool:
+        """Whether the order was sent before the bar in progress began, if one is in progress."""
+        return began is not None and self.at <= began
+
+    def wait(self, now: int) -> bool:
+        """Have what is asked of the order now come after the bar in progress; whether it was plain until now."""
+        plain, self.plain, self.asked = self.plain, False, now
+        return plain
 
     def offered(self, price: int) -> int:
         """Remember a price that the order could have had, and return the worst of them."""
@@ -100,6 +112,19 @@ class Resting:
         return one.leg is not None and one.parent_id == two.parent_id and one.leg is not two.leg
 
 
+def in_turn(waiting: list[Resting], bar: Bar, *, worst_case: bool) -> list[Resting]:
+    """In what order one bar touches what rests: stops first, or what is on the side of its nearer extreme."""
+    if worst_case:
+        return sorted(waiting, key=lambda each: each.order.stop_price is None)
+    rises_first = bar.high - bar.open <= bar.open - bar.low
+
+    def later(resting: Resting) -> bool:
+        above = (resting.order.side is Side.BUY) is (resting.order.stop_price is not None)
+        return above is not rises_first
+
+    return sorted(waiting, key=later)
+
+
 class Book:
     """What rests in one symbol, oldest first, and how many bars have opened since. It lasts as long as its orders."""
 
@@ -108,3 +133,7 @@ class Book:
     def __init__(self) -> None:
         self.orders: list[Resting] = []
         self.opened = 0
+
+    def find(self, client_order_id: str) -> Resting | None:
+        """The order of this id, where it rests here."""
+        return next((each for each in self.orders if each.order.client_order_id == client_order_id), None)

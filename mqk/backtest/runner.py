@@ -21,7 +21,7 @@ from mqk.backtest.artifacts import (
     write_artifacts,
 )
 from mqk.backtest.beside import Beside, parted
-from mqk.backtest.between import held_by, met, overnight
+from mqk.backtest.between import held_by, in_progress, met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.market import SimulatedMarket
@@ -209,7 +209,7 @@ class _Run:
         self._passed = False
         self.quiet: Quiet | None = None
         self.beside: Beside | None = None
-        self._held = held_by(state)
+        self._held, self._in_progress = held_by(state), in_progress(state, self.feed)
         latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
         self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
@@ -363,7 +363,8 @@ class _Run:
             if isinstance(effect, Submit):
                 answer = self._send(effect)
             elif isinstance(effect, Cancel) and not state.orders[effect.client_order_id].status.is_final:
-                answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now)
+                began = self._in_progress(effect.symbol)
+                answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now, began)
             elif isinstance(effect, Replace):
                 answer = self._change(effect)
             if answer is not None:
@@ -393,6 +394,6 @@ class _Run:
             return None
         leave = authorise_replacement(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
-            return self._market.replace(leave, order, state.now)
+            return self._market.replace(leave, order, state.now, self._in_progress(order.symbol))
         self._record.withheld(order, state.now, leave)
         return ReplaceRejected(order.client_order_id, "refused by the gate", state.now)
