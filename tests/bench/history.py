@@ -75,7 +75,7 @@ def _with(bundle: Bundle, values: dict[str, Ratio]) -> Bundle:
 def multiplied(seed: Path, out: Path, decisions: int) -> None:
     """A history of so many decisions, in files of five million at most."""
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     # Numbered while it is small: to number the whole is to hold it in memory.
     connection.execute(
         f"CREATE TABLE seed AS SELECT *, row_number() OVER () AS number FROM '{seed}' WHERE point = 'order'"
@@ -208,7 +208,7 @@ def _measured(way: _Way, policies: Path, history: Path) -> Measured:
 
 def _by_hand(_: Path, history: Path) -> tuple[float, tuple[int, int]]:
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     query = BY_HAND.format(files=history / "*.parquet", position=(20, 18), gross=(100, 95))
     start = time.perf_counter()
     rows = connection.execute(query).fetchall()

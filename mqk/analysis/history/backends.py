@@ -74,6 +74,8 @@ def opened(engine: Engine, session: Any | None = None) -> Iterator[Backend]:
             try:
                 # Dates do not depend on where the machine is.
                 connection.raw_sql("SET TimeZone = 'UTC'")
+                # It would write over what a report or a program's JSON is written to.
+                connection.raw_sql("SET enable_progress_bar = false")
                 yield _Duck(connection)
             finally:
                 connection.disconnect()

@@ -95,3 +95,9 @@ def test_what_holds_no_decisions_is_refused(tmp_path: Path) -> None:
     for source in (tmp_path / "nothing", tmp_path / "decisions.parquet"):
         with pytest.raises(RecordsError, match="`"):
             read_parts(source)
+
+
+def test_long_questions_draw_nothing_over_what_is_written() -> None:
+    with opened(Engine.DUCKDB) as backend:
+        asked = backend._connection.raw_sql("SELECT current_setting('enable_progress_bar')")  # type: ignore[attr-defined]
+        assert asked.fetchall() == [(False,)]
