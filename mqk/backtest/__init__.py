@@ -8,7 +8,6 @@ from mqk.backtest.audit import AuditTrail, verify_audit
 from mqk.backtest.battery import Battery, run_battery
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
-from mqk.backtest.market import SimulatedMarket
 from mqk.backtest.runner import run_backtest, run_files
 from mqk.backtest.summary import BacktestSummary
 
@@ -18,7 +17,6 @@ __all__ = [
     "BacktestSummary",
     "Battery",
     "RecordedFeed",
-    "SimulatedMarket",
     "artifacts_sha256",
     "run_backtest",
     "run_battery",

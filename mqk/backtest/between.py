@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from mqk.backtest.beside import Beside
     from mqk.backtest.feed import RecordedFeed
-    from mqk.backtest.market import SimulatedMarket
     from mqk.engine import EngineState, Event
     from mqk.market import Bar
+    from mqk.venue import SimulatedMarket
 
 # The days of a year for which shares are lent, as lenders count them.
 _YEAR: Final = 360

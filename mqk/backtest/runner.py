@@ -24,12 +24,10 @@ from mqk.backtest.beside import Beside, parted
 from mqk.backtest.between import held_by, in_progress, met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
-from mqk.backtest.market import SimulatedMarket
 from mqk.backtest.plain import Instants
 from mqk.backtest.quiet import Quiet, pays
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.report import report_html
-from mqk.backtest.rules import FillRules
 from mqk.backtest.stream import in_order, one_by_one
 from mqk.backtest.summary import BacktestSummary, manifest, summarise
 from mqk.engine import (
@@ -54,6 +52,7 @@ from mqk.engine.gate import authorise, authorise_replacement
 from mqk.market import Bar, CalendarError, calendar_of, columns_of, data_sha256, without_garbage_collection
 from mqk.orders import OrderStatus
 from mqk.strategies import StrategyError
+from mqk.venue import FillRules, SimulatedMarket
 
 if TYPE_CHECKING:
     from pathlib import Path

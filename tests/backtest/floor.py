@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mqk.backtest.market import SimulatedMarket
-from mqk.backtest.rules import WHOLE, FillRules
 from mqk.engine import Event, Filled, Permit
 from mqk.market import Bar
 from mqk.orders import CostModel, Leg, Order, OrderType, Side, TimeInForce
 from mqk.policy import LatencyBars
 from mqk.portfolio import Fill, Ledger
+from mqk.venue import SimulatedMarket
+from mqk.venue.rules import WHOLE, FillRules
 from tests.engine.worlds import USD
 
 FREE = CostModel(0, 0, 0, 0)

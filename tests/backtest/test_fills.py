@@ -8,13 +8,14 @@ from datetime import date
 
 import pytest
 
-from mqk.backtest import BacktestError, SimulatedMarket, run_backtest
+from mqk.backtest import BacktestError, run_backtest
 from mqk.engine import Accepted, Cancelled, CancelRejected, Filled, Permit
 from mqk.engine.gate import authorise
 from mqk.market import Bar, calendar_of
 from mqk.orders import CostModel, Order, OrderType, Side
 from mqk.policy import LatencyBars
 from mqk.strategies import Context
+from mqk.venue import SimulatedMarket, VenueError
 from tests.backtest.worlds import Run, micros
 from tests.engine.worlds import USD, Desk, bar, daily, guards, host, shipped, submits
 
@@ -173,7 +174,7 @@ def test_nothing_is_taken_without_leave(bad: str) -> None:
     floor = Floor()
     order: Order = replace(floor.order, qty=11) if bad == "other" else floor.order
     permit: object = {"none": None, "look-alike": object.__new__(Permit)}.get(bad, floor.permit)
-    with pytest.raises(BacktestError) as caught:
+    with pytest.raises(VenueError) as caught:
         floor.market.submit(permit, order, 11 if bad == "late" else 5)  # type: ignore[arg-type] # the point
     assert caught.value.code == "permit"
     assert not floor.market.busy
@@ -226,6 +227,6 @@ def test_an_order_of_any_type_is_taken_with_leave_for_it() -> None:
     leave = authorise(desk.state, made, epoch=3, now=0, ttl=10)
     assert isinstance(leave, Permit)
     assert floor.market.submit(leave, made, 5) == Accepted("MAIN_t_0", 5)
-    with pytest.raises(BacktestError, match="for another order"):
+    with pytest.raises(VenueError, match="for another order"):
         floor.market.replace(leave, replace(made, limit_price=98 * USD), 5)
     assert floor.market.special == 1

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from mqk.backtest.rules import FillRules
 from mqk.engine import Cancelled, CancelRejected, Expired, Filled, Rejected, Replaced, ReplaceRejected
 from mqk.orders import CostModel, FeeModel, Leg, Side, TimeInForce
 from mqk.policy import LatencyBars
+from mqk.venue import FillRules
 from tests.backtest.floor import Floor, dollars, order
 from tests.engine.worlds import USD
 

@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import pytest
 
-from mqk.backtest.rules import FillRules
 from mqk.engine import Cancelled, Filled, Replaced
 from mqk.market import Bar, calendar_of
 from mqk.orders import Leg, OrderType, Side, TimeInForce
 from mqk.policy import LatencyBars
 from mqk.strategies import Context, Target
+from mqk.venue import FillRules
 from tests.backtest.floor import PASS, Floor, dollars, order
 from tests.backtest.worlds import Run
 from tests.engine.worlds import MINUTE, USD, guards

@@ -20,10 +20,10 @@ from fractions import Fraction
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mqk.backtest.rules import FillRules
 from mqk.market import Bar
 from mqk.orders import CostModel, FeeModel, Order, OrderType, Side, TimeInForce
 from mqk.policy import LatencyBars
+from mqk.venue import FillRules
 from tests.backtest.floor import Floor, bar, equity
 
 CENT = 10_000

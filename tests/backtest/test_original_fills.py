@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from mqk.backtest.rules import FillRules
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar
 from mqk.orders import CostModel, FeeModel, OrderType, Side, TimeInForce
@@ -23,6 +22,7 @@ from mqk.policy import Faults
 from mqk.portfolio import Ledger
 from mqk.quantity import Money, Ratio
 from mqk.strategies import Context, Target
+from mqk.venue import FillRules
 from tests.backtest.floor import Floor, dollars, equity, order
 from tests.backtest.worlds import Run, micros, walk
 from tests.engine.worlds import USD, bar, daily, guards

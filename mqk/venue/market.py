@@ -12,9 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mqk.backtest.errors import BacktestError
-from mqk.backtest.resting import Book, Resting, in_turn
-from mqk.backtest.rules import WHOLE
 from mqk.engine import (
     Accepted,
     Cancelled,
@@ -30,15 +27,18 @@ from mqk.engine import (
 from mqk.orders import OrderType, Side, TimeInForce, at_open, reaches, split_order, within
 from mqk.orders.linked import taken_off
 from mqk.portfolio import Fill
+from mqk.venue.errors import VenueError
+from mqk.venue.resting import Book, Resting, in_turn
+from mqk.venue.rules import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from mqk.backtest.rules import FillRules
     from mqk.market import Bar
     from mqk.orders import CostModel, Order
     from mqk.policy import LatencyBars
+    from mqk.venue.rules import FillRules
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
@@ -94,7 +94,7 @@ class SimulatedMarket:
     def submit(self, permit: Permit, order: Order, now: int) -> Event:
         """Take an order; the same one twice is taken once.
 
-        Raises BacktestError "permit" without leave for this very order.
+        Raises VenueError "permit" without leave for this very order.
         """
         self._require(permit, order, now)
         if order.client_order_id not in self._seen:
@@ -134,7 +134,7 @@ class SimulatedMarket:
     def replace(self, permit: Permit, order: Order, now: int, began: int | None = None) -> Event | None:
         """Change a resting order to `order`, of the same id: the answer, or None when it is still on its way.
 
-        `began` is as for `cancel`. A changed order stands behind all others. Raises BacktestError "permit" without
+        `began` is as for `cancel`. A changed order stands behind all others. Raises VenueError "permit" without
         leave for this very change.
         """
         self._require(permit, order, now)
@@ -324,10 +324,10 @@ class SimulatedMarket:
 
     def _require(self, permit: Permit, order: Order, now: int) -> None:
         if type(permit) is not Permit:
-            raise BacktestError("permit", f"order `{order.client_order_id}` came without a permit")
+            raise VenueError("permit", f"order `{order.client_order_id}` came without a permit")
         refusal = permit.refusal(order, now=now, epoch=self._epoch, bundle=self._bundle)
         if refusal is not None:
-            raise BacktestError("permit", refusal)
+            raise VenueError("permit", refusal)
 
     def _qty(self, resting: Resting, bar: Bar) -> int:
         """How many shares of an order fill now, of which the bar has less from then on."""
