@@ -5,10 +5,10 @@ The loop, a simulated market and byte-identical artifacts; nothing in here decid
 
 from mqk.backtest.artifacts import artifacts_sha256, write_artifacts
 from mqk.backtest.audit import AuditTrail, verify_audit
-from mqk.backtest.battery import Battery, run_battery
+from mqk.backtest.battery import Battery, run_backtest, run_battery
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
-from mqk.backtest.runner import run_backtest, run_files
+from mqk.backtest.runs import run_files
 from mqk.backtest.summary import BacktestSummary
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.artifacts import REPORT, STRESS, require_writable, write_artifacts
 from mqk.backtest.report import report_html
-from mqk.backtest.runner import run_files
+from mqk.backtest.runs import run_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,24 @@ class Battery:
                 for name, summary in self.stressed.items()
             }
         return told
+
+
+def run_backtest(
+    guards: GuardSet,
+    bars: Sequence[Bar],
+    *,
+    out: Path | None = None,
+    on_progress: Progress | None = None,
+    host: StrategyHost | None = None,
+    sources: Sequence[Source] = (),
+) -> BacktestSummary:
+    """Run an engine over bars, as `run_files` does. Artifacts go into the folder `out`, if given, all or none.
+
+    Raises BacktestError for bars that no engine could run on and for a folder that may not be written, and
+    StrategyError for strategies that cannot be set up.
+    """
+    made = None if host is None else lambda: host
+    return run_battery(guards, {}, bars, out=out, on_progress=on_progress, host=made, sources=sources).base
 
 
 def run_battery(

@@ -16,7 +16,7 @@ from mqk.backtest.battery import gathered, shifted
 from mqk.backtest.code import code_sha256
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.host import host_fingerprint
-from mqk.backtest.runner import run_files
+from mqk.backtest.runs import run_files
 from mqk.backtest.sources import Source
 from mqk.guards import compile_bundle
 from mqk.market import Bar, data_sha256

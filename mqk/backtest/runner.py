@@ -5,38 +5,24 @@ What lives here: the loop, and carrying out the engine's effects. What does not:
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.backtest.artifacts import (
-    MANIFEST,
-    REPORT,
-    artifacts_of,
-    artifacts_sha256,
-    json_bytes,
-    require_writable,
-    write_artifacts,
-)
-from mqk.backtest.beside import Beside, parted
+from mqk.backtest.beside import Beside
 from mqk.backtest.between import held_by, in_progress, met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
-from mqk.backtest.quiet import Quiet, pays
+from mqk.backtest.quiet import Quiet
 from mqk.backtest.recorder import Recorder
-from mqk.backtest.report import report_html
-from mqk.backtest.stream import in_order, one_by_one
-from mqk.backtest.summary import BacktestSummary, manifest, summarise
+from mqk.backtest.stream import one_by_one
 from mqk.engine import (
     BarArrived,
     Cancel,
     Cancelled,
     ClockTicked,
     Effect,
-    EngineError,
     EngineState,
     Event,
     Filled,
@@ -49,19 +35,19 @@ from mqk.engine import (
     step,
 )
 from mqk.engine.gate import authorise, authorise_replacement
-from mqk.market import Bar, CalendarError, calendar_of, columns_of, data_sha256, without_garbage_collection
+from mqk.market import Bar, CalendarError, calendar_of, without_garbage_collection
 from mqk.orders import OrderStatus
-from mqk.strategies import StrategyError
+from mqk.quantity import INT64_MAX
 from mqk.venue import FillRules, SimulatedMarket
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mqk.backtest.sources import Source
     from mqk.guards import GuardSet
-    from mqk.strategies import StrategyHost
 
 Progress = Callable[[int, int], None]
+Turn = tuple[int, EngineState]
+"""When an engine of a desk plays next, and the engine."""
+OVER: Final = INT64_MAX
+"""When it has played all its bars: after all that is."""
 Columns = tuple[list[tuple[str, str]], Any]
 
 _PROGRESS_EVERY: Final = 4_096
@@ -70,90 +56,7 @@ _EPOCH: Final = 0
 _TTL: Final = 1_000_000
 
 
-def run_backtest(
-    guards: GuardSet,
-    bars: Sequence[Bar],
-    *,
-    out: Path | None = None,
-    on_progress: Progress | None = None,
-    host: StrategyHost | None = None,
-    sources: Sequence[Source] = (),
-) -> BacktestSummary:
-    """Run an engine over bars, with every guard on, to the end of the data.
-
-    The order of `bars` does not matter: they are taken by end, then symbol. A halt stops new positions, never the run.
-    Artifacts go into the folder `out`, when given, whole or not at all. `on_progress` is told (bars done, bars in all)
-    now and then. `host` stands in for the strategies of the policy; `sources` say where the bars came from. A strategy
-    that fails ends the run, which leaves its artifacts up to there; the summary says why.
-
-    Raises BacktestError for bars that no engine could run on and for a folder that may not be written, and
-    StrategyError for strategies that cannot be set up.
-    """
-    if out is not None:
-        require_writable(out)
-    summary, files = run_files(guards, bars, on_progress=on_progress, host=host, sources=sources)
-    if out is not None:
-        write_artifacts(out, {**files, REPORT: report_html(files, bars)})
-    return summary
-
-
-def run_files(
-    guards: GuardSet,
-    bars: Sequence[Bar],
-    *,
-    on_progress: Progress | None = None,
-    host: StrategyHost | None = None,
-    sources: Sequence[Source] = (),
-    machine: Mapping[str, str] | None = None,
-    native: bool | None = None,
-) -> tuple[BacktestSummary, dict[str, bytes]]:
-    """As `run_backtest`, with the artifacts in memory. `machine` is the fingerprint to tell instead of this host's.
-
-    `native` has strategies in arrays played by the compiled kernel first, to pass over what is quiet; None: if it pays.
-    """
-    stream = in_order(bars, guards)
-    traded, beside = parted(stream)
-    columns = columns_of(traded)
-    data = data_sha256(stream, columns_of(stream) if beside else columns)
-    run_id = "bt" + hashlib.sha256(f"{guards.bundle.sha256}\n{data}".encode()).hexdigest()[:14]
-    state = EngineState(guards, run_id=run_id, mode="BACKTEST", record=True, host=host)
-    record = Recorder()
-    record.audit.append(stream[0].end, "start", {"run_id": run_id, "bundle": guards.bundle.sha256, "data_sha256": data})
-    native = pays(traded) if native is None else native
-    try:
-        _play(state, record, traded, columns, beside=beside, on_progress=on_progress, native=native)
-    except (StrategyError, EngineError) as fault:
-        if isinstance(fault, StrategyError) and fault.code not in {"failed", "target"}:
-            raise
-        record.abort(state, str(fault))
-    summary = summarise(state, record, bars=len(stream), data=data)
-    record.audit.append(state.now, "end", {"bars": len(stream), "final_equity": summary.final_equity})
-    files = artifacts_of(state, record, summary.metrics())
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    told = manifest(guards.bundle, run_id, data, stream, sources=sources, host=machine)
-    files[MANIFEST] = json_bytes({**told, "artifacts": hashes})
-    return replace(summary, artifacts_sha256=artifacts_sha256(files)), files
-
-
-def play(
-    guards: GuardSet,
-    bars: Sequence[Bar],
-    *,
-    host: StrategyHost,
-    ends: Mapping[str, int],
-    timeframes: Mapping[str, str],
-) -> None:
-    """Play bars for what the strategies of `host` say to them, and keep nothing.
-
-    They are only the first of a recording: `ends` says by symbol when it ends, `timeframes` on which it is traded.
-    """
-    traded, beside = parted(in_order(bars, guards), timeframes)
-    state = EngineState(guards, run_id="played", mode="BACKTEST", host=host)
-    if traded:
-        _play(state, Recorder(), traded, columns_of(traded), beside=beside, ends=ends)
-
-
-def _play(
+def played(
     state: EngineState,
     record: Recorder,
     stream: Sequence[Bar],
@@ -163,7 +66,13 @@ def _play(
     on_progress: Progress | None = None,
     ends: Mapping[str, int] | None = None,
     native: bool = False,
-) -> None:
+    in_turns: bool = False,
+) -> Generator[Turn, None, None]:
+    """Play bars in order to their end. `beside` are the coarser ones; `ends` say when recordings end that go on.
+
+    `native` has the compiled kernel look for what is quiet first. `in_turns` with other engines, it stops before each
+    instant and yields it, with the engine, to be told what the others have come to; and at `OVER`, when all are played.
+    """
     guards = state.guards
     calendar = calendar_of(guards.bundle.calendar)
     instants = Instants.of(stream, columns, calendar, guards)
@@ -177,7 +86,7 @@ def _play(
     try:
         with without_garbage_collection():
             run.quiet = Quiet.of(guards, state.host, stream, columns, instants, calendar) if native else None
-            run.play(stream, instants, on_progress)
+            yield from run.play(stream, instants, on_progress, in_turns=in_turns)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault
@@ -212,7 +121,9 @@ class _Run:
         latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
         self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
-    def play(self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None) -> None:
+    def play(
+        self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None, *, in_turns: bool
+    ) -> Iterator[Turn]:
         """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
         state, market = self._state, self._market
         account = state.account
@@ -222,6 +133,9 @@ class _Run:
         instant, last = 0, len(until)
         while instant < last:
             stop = until[instant]
+            if in_turns:
+                yield stream[starts[instant]].end, state
+                stop = min(stop, instant + 1)
             passed = self._pass_over(stream, instant)
             if passed > instant:
                 instant = passed
@@ -248,6 +162,8 @@ class _Run:
                 on_progress(told, total)
         if on_progress is not None and told != total:
             on_progress(total, total)
+        if in_turns:
+            yield OVER, state
 
     def _pass_over(self, stream: Sequence[Bar], instant: int) -> int:
         """Pass over what the kernel found quiet from an instant on; the one to go on with."""

@@ -21,11 +21,11 @@ from mqk.quantity import format_instant, format_money
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mqk.backtest.inputs import RunInput
     from mqk.backtest.recorder import Recorder, Stop
     from mqk.backtest.sources import Source
     from mqk.engine import EngineState, Refused
     from mqk.guards import Latch
-    from mqk.market import Bar
     from mqk.policy import Bundle
 
 
@@ -150,18 +150,19 @@ def _ratio(value: Fraction | None) -> float | None:
 
 
 def manifest(
-    bundle: Bundle,
+    given: RunInput,
     run_id: str,
-    data: str,
-    bars: Sequence[Bar],
     *,
+    others: Sequence[RunInput] = (),
     sources: Sequence[Source] = (),
     host: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What was run, completely: with the bars, it is all that the results depend on. No clock and no paths.
 
-    `provenance` says where it was run and what the files were called: nothing depends on it but some library's bytes.
+    `others` are the engines of the desk whose figures its rules have read. `provenance` says where it was run and what
+    the files were called: nothing depends on it but some library's bytes.
     """
+    bundle = given.guards.bundle
     return {
         "kind": KIND,
         "mqk": mqk.__version__,
@@ -174,24 +175,29 @@ def manifest(
             {"id": spec.id, "params": dict(spec.params), "shadow": spec.shadow} for spec in bundle.strategies
         ],
         "seed": _seed(bundle),
-        "bundle": {
-            "sha256": bundle.sha256,
-            "as_of": None if bundle.as_of is None else bundle.as_of.isoformat(),
-            "overlays": list(bundle.overlays),
-            "content": json.loads(bundle.canonical_bytes),
-        },
-        "data": {
-            "sha256": data,
-            "bars": len(bars),
-            "symbols": sorted({bar.symbol for bar in bars}),
-            "timeframes": sorted({bar.timeframe for bar in bars}),
-            "first": format_instant(bars[0].end),
-            "last": format_instant(bars[-1].end),
+        "bundle": _bundle(bundle),
+        "data": given.data_json(),
+        "others": {
+            other.engine: {
+                "code": code_sha256(other.guards.bundle),
+                "bundle": _bundle(other.guards.bundle),
+                "data": other.data_json(),
+            }
+            for other in others
         },
         PROVENANCE: {
             "host": dict(host_fingerprint() if host is None else host),
             "sources": [each.to_json() for each in sources],
         },
+    }
+
+
+def _bundle(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "sha256": bundle.sha256,
+        "as_of": None if bundle.as_of is None else bundle.as_of.isoformat(),
+        "overlays": list(bundle.overlays),
+        "content": json.loads(bundle.canonical_bytes),
     }
 
 

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from mqk.backtest.artifacts import json_bytes
+from mqk.backtest.battery import run_backtest
 from mqk.backtest.errors import BacktestError
-from mqk.backtest.runner import run_backtest
 from mqk.quantity import MICROS, format_instant, format_money
 from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, Targets
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
-    from mqk.guards import Guard
+    from mqk.guards import Guard, GuardSet
     from mqk.orders import Order
 
     Figure = Callable[[EngineState], None]
@@ -44,6 +44,11 @@ def _names(expr: syntax.Expr) -> Iterator[str]:
             yield node.ref.name
         elif isinstance(node, syntax.Name) and isinstance(node.ref, DerivedRef):
             yield from _names(node.ref.definition)
+
+
+def reads_firm(guards: GuardSet) -> bool:
+    """Whether any rule reads what all engines of the desk come to together."""
+    return any(names_read(guard) & FIGURES[firm] for guard in guards.guards.values())
 
 
 def figures(names: frozenset[str]) -> tuple[Figure, ...]:

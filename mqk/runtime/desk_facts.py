@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from mqk.engine import FirmSeen, Reconciled, SkewMeasured
+from mqk.engine.figures import reads_firm
 from mqk.runtime.desk import tell
 from mqk.store import engine_accounts
 from mqk.store.values import micros_of
@@ -32,7 +33,7 @@ class DeskFacts:
         self._desk = desk
         self._kept: tuple[int, int] | None = None
         reads = desk.state.reads
-        self._of_firm = bool(reads & {"firm.equity", "firm.gross_exposure"})
+        self._of_firm = reads_firm(desk.guards)
         self._of_books = bool(reads & {"reconcile.clean", "reconcile.age", "reconcile.differences"})
         self._of_clocks = "clock.skew" in reads
 

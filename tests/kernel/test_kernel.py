@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mqk.backtest import BacktestError
 from mqk.backtest.arrays import Columns, Decided, Played, kernel_of, play, targets_of
 from mqk.backtest.artifacts import decimal_text
-from mqk.backtest.runner import run_files
+from mqk.backtest.runs import run_files
 from mqk.engine.kernel.compiled import Kernel
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar, read_bars

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, ClassVar, Final
 from mqk.backtest.audit import canonical
 from mqk.backtest.lookahead.proof import ARRAYS, NOTHING, Answer
 from mqk.backtest.lookahead.watch import Watch
-from mqk.backtest.runner import play
+from mqk.backtest.runs import play
 from mqk.engine import EngineError
 from mqk.guards import GuardSet, compile_bundle
 from mqk.policy.restored import restored_bundle
