@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
-from mqk.quantity import MICROS, format_instant
+from mqk.quantity import DAY_MICROS, MICROS, format_instant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,6 @@ STRESS: Final = "stress"
 KIND: Final = "mqk backtest"
 PROVENANCE: Final = "provenance"
 """What the manifest says of the machine and of names of files: no part of what a run comes to."""
-_DAY: Final = 86_400 * MICROS
 
 
 def decimal_text(micros: int) -> str:
@@ -140,14 +139,14 @@ def equity_csv(record: Recorder) -> bytes:
     """Equity and cash at every instant of the feed, after all its bars."""
     lines = ["at,equity,cash"]
     # Dates change once a day, times of the day come back every day, and both amounts seldom move: each is written once.
-    day, date, times = -_DAY, "", _Times()
+    day, date, times = -DAY_MICROS, "", _Times()
     amount, amounts = 0, f"{decimal_text(0)},{decimal_text(0)}"
     known = 0
     add = lines.append
     for at, equity, cash in record.curve:
         since = at - day
-        if not 0 <= since < _DAY:
-            day = at // _DAY * _DAY
+        if not 0 <= since < DAY_MICROS:
+            day = at // DAY_MICROS * DAY_MICROS
             date, since = format_instant(day)[:11], at - day
         if equity != amount or cash != known:
             amount, known = equity, cash

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.backtest.exact import down, growth, root_down, root_up, up
 from mqk.backtest.trades import trading
 from mqk.market import CalendarError
-from mqk.quantity import MICROS
+from mqk.quantity import DAY_MICROS, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mqk.market import Calendar
     from mqk.portfolio import Entry
 
-DAY: Final = 86_400 * MICROS
 YEAR: Final = (365 * 24 + 6) * 3_600 * MICROS
 SESSIONS: Final = 252
 # Returns are kept to 18 decimals, rounded down.
@@ -107,7 +106,7 @@ def measure(capital: int, curve: Sequence[tuple[int, int]], entries: Iterable[En
         total_return=down(Fraction(closes[-1], capital) - 1) if capital > 0 else None,
         cagr=yearly,
         max_drawdown=fallen,
-        drawdown_days=-(-longest // DAY),
+        drawdown_days=-(-longest // DAY_MICROS),
         sharpe=_over(mean_squared, variance),
         sortino=_over(mean_squared, downside),
         calmar=down(yearly / fallen) if yearly is not None and fallen else None,

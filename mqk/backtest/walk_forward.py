@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from mqk.backtest.artifacts import json_bytes
 from mqk.backtest.battery import run_backtest
 from mqk.backtest.errors import BacktestError
-from mqk.quantity import MICROS, format_instant, format_money
+from mqk.quantity import DAY_MICROS, format_instant, format_money
 from mqk.strategies import Context, Param, Registry, Strategy, StrategyError, StrategyHost, Targets
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mqk.policy import StrategySpec
 
 KIND: Final = "mqk walk-forward"
-_DAY: Final = 86_400 * MICROS
 _MOST: Final = 1_000
 
 
@@ -126,10 +125,10 @@ def walk_forward(
     registry = registry or Registry.installed()
     spec = _ordering(guards)
     choices = _choices(spec, registry)
-    folds = list(_folds(sorted({bar.end // _DAY for bar in bars}), windows))
+    folds = list(_folds(sorted({bar.end // DAY_MICROS for bar in bars}), windows))
     if not folds:
         needed = windows.train + windows.embargo + windows.test
-        count = len({bar.end // _DAY for bar in bars})
+        count = len({bar.end // DAY_MICROS for bar in bars})
         help_ = f"give bars of {needed} sessions or more, or shorter windows"
         raise BacktestError("bars", f"the windows take {needed} sessions, and the bars have {count}", help_)
     stream = sorted(bars, key=attrgetter("end", "symbol", "timeframe"))
@@ -169,7 +168,7 @@ def _folds(days: Sequence[int], windows: Windows) -> Iterator[tuple[tuple[int, i
 
 
 def _within(stream: Sequence[Bar], days: tuple[int, int]) -> list[Bar]:
-    return [bar for bar in stream if days[0] <= bar.end // _DAY <= days[1]]
+    return [bar for bar in stream if days[0] <= bar.end // DAY_MICROS <= days[1]]
 
 
 def _ordering(guards: GuardSet) -> StrategySpec:

@@ -22,6 +22,7 @@ from mqk.orders import (
     taken_off,
     within,
 )  # fmt: skip
+from mqk.quantity import DAY_MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mqk.market import Bar
     from mqk.orders import CostModel
 
-_DAY: Final = 86_400_000_000
 _AT_ONCE: Final = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -109,7 +109,7 @@ def played(book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: Cos
 
     Where it touches a stop and a target, it has touched the stop. A limit order trades beyond its limit only.
     """
-    day = opened // _DAY
+    day = opened // DAY_MICROS
     for resting in book:
         order = resting.order
         if not resting.rests():

@@ -23,7 +23,7 @@ from mqk.cli.exits import Exit, Failure
 from mqk.cli.options import DATA_DIR, AsOfOption, DataDirOption
 from mqk.cli.output import say
 from mqk.policy import PolicyError, PolicySet, did_you_mean, effective_bundle, load_policies
-from mqk.quantity import MICROS
+from mqk.quantity import DAY_MICROS
 
 app = typer.Typer(add_completion=False)
 
@@ -125,4 +125,4 @@ def _engines(policies: PolicySet, wanted: list[str] | None) -> tuple[str, ...]:
 
 def _midnight(day: date) -> int:
     """The beginning of a day in UTC, in epoch micros."""
-    return (day - _EPOCH).days * 86_400 * MICROS
+    return (day - _EPOCH).days * DAY_MICROS

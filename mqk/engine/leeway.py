@@ -20,6 +20,7 @@ from mqk.dsl.environment import ElementRef
 from mqk.dsl.reading import opened
 from mqk.engine.figures import names_read
 from mqk.guards import Guard, Point
+from mqk.quantity import DAY_MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ _CORNERS: Final = ("account_low", "account_high", "run_low", "run_high", "clock_
 _PRICE_PARTS: Final = 64
 _EQUITY_PARTS: Final = 4 * _PRICE_PARTS
 _CLOSER: Final = 16
-_HORIZON: Final = 2 * 86_400 * 1_000_000
+_HORIZON: Final = 2 * DAY_MICROS
 _TICKS: Final = 1 << 32
 # No price that is looked at here is above this, in micros: what cannot overflow needs no looking at.
 HIGHEST: Final = 1 << (32 + 8)

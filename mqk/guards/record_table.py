@@ -21,10 +21,8 @@ from mqk.dsl.types import Kind
 from mqk.guards.points import Point
 from mqk.guards.record import AGES, FACTS, WINDOWS, Head, Shot, plan
 from mqk.guards.values import well_typed
-from mqk.quantity import MICROS
+from mqk.quantity import DAY_MICROS
 
-# The day of `at`, in UTC, is written down: histories are counted by day, and to find it in an instant is slow.
-_DAY: Final = 86_400 * MICROS
 _CHUNK: Final = 20_000
 _GROUP: Final = 100_000
 _WORDS: Final = frozenset({Kind.SYMBOL, Kind.ENUM, Kind.TEXT})
@@ -129,7 +127,8 @@ def _batch(point: Point, rows: Sequence[tuple[Head, Shot]], schema: Any) -> Any:
     heads = list(zip(*(head for head, _ in rows), strict=True))
     for name, values in zip(Head._fields, heads, strict=True):
         made[name] = pa.array(values, schema.field(name).type)
-    made["day"] = pa.array([head.at // _DAY for head, _ in rows], pa.int32()).cast(pa.date32())
+    # In UTC, and written down: histories are counted by day, and to find it in an instant is slow.
+    made["day"] = pa.array([head.at // DAY_MICROS for head, _ in rows], pa.int32()).cast(pa.date32())
     layout = plan(point)
     for place, subject in enumerate(layout.subjects):
         columns = zip(*(shot.facts[place] for _, shot in rows), strict=True)

@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mqk.quantity import MICROS
+from mqk.quantity import DAY_MICROS, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
         "15m": 900 * MICROS,
         "30m": 1_800 * MICROS,
         "1H": 3_600 * MICROS,
-        "1D": 86_400 * MICROS,
+        "1D": DAY_MICROS,
     }
 )
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from mqk.market.bar import TIMEFRAMES
 from mqk.market.errors import CalendarError
 from mqk.market.sessions import SessionPlan
-from mqk.quantity import format_date, format_instant
+from mqk.quantity import DAY_MICROS, MICROS, format_date, format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,8 @@ FIRST_DAY: Final = date(1990, 1, 1)
 LAST_DAY: Final = date(2049, 12, 31)
 _EPOCH: Final = date(1970, 1, 1)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND: Final = 1_000_000
 _SATURDAY: Final = 5
-_DAY_NANOS: Final = 86_400_000_000_000
+_DAY_NANOS: Final = 1_000 * DAY_MICROS
 
 
 class Calendar:
@@ -119,11 +118,11 @@ class Calendar:
         if offset == later:
             return ((low, offset),)
         before, after = low, high
-        while after - before > _SECOND:
+        while after - before > MICROS:
             middle = (before + after) // 2
             before, after = (middle, after) if self._offset(middle) == offset else (before, middle)
         # Clocks are changed at whole seconds.
-        return ((low, offset), (after // _SECOND * _SECOND, later))
+        return ((low, offset), (after // MICROS * MICROS, later))
 
     def _offset(self, instant: int) -> int:
         """What to add to UTC, in micros, for the time at the exchange."""

@@ -5,12 +5,12 @@ What lives here: the record and the questions that it answers alone. What does n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mqk.quantity import DAY_MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_DAY: Final = 86_400_000_000
 
 
 class SessionPlan(NamedTuple):
@@ -60,7 +60,7 @@ class SessionPlan(NamedTuple):
         for since, later in self.zones:
             if instant >= since:
                 offset = later
-        return (instant + offset) % _DAY
+        return (instant + offset) % DAY_MICROS
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON values."""

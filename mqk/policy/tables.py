@@ -18,7 +18,7 @@ from mqk.policy import boxes
 from mqk.policy.cells import Cell, CellError, Part, parse_cell
 from mqk.policy.diagnostics import Diagnostic, error
 from mqk.policy.sources import TableSource
-from mqk.quantity import QuantityError
+from mqk.quantity import DAY_MICROS, MICROS, QuantityError
 
 # A stretch begins just before (0) or just after (1) a value.
 _Cut = tuple[Fraction, int]
@@ -60,9 +60,9 @@ _STEPS: Final[Mapping[t.Kind, Fraction]] = MappingProxyType(
     {
         t.Kind.RATIO: Fraction(1, 10_000),
         t.Kind.MONEY: Fraction(10_000),
-        t.Kind.DURATION: Fraction(1_000_000),
+        t.Kind.DURATION: Fraction(MICROS),
         t.Kind.TIME: Fraction(60_000_000),
-        t.Kind.INSTANT: Fraction(1_000_000),
+        t.Kind.INSTANT: Fraction(MICROS),
     }
 )
 
@@ -202,7 +202,7 @@ class _Ordered:
     def _ends(self) -> tuple[Fraction | None, Fraction | None]:
         """The smallest value there is, and the first that is too large."""
         if self.column.type.kind is t.Kind.TIME:
-            return Fraction(0), Fraction(24 * 3600 * 1_000_000)
+            return Fraction(0), Fraction(DAY_MICROS)
         return self.column.low, None
 
     @property

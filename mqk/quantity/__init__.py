@@ -4,7 +4,7 @@ No floats, no clock, no I/O; everything other packages need is exported here.
 """
 
 from mqk.quantity.errors import ErrorCode, QuantityError
-from mqk.quantity.exact import INT64_MAX, INT64_MIN, MICROS, Rounding, checked, divide, mul_div
+from mqk.quantity.exact import DAY_MICROS, INT64_MAX, INT64_MIN, MICROS, Rounding, checked, divide, mul_div
 from mqk.quantity.format import (
     RatioUnit,
     format_count,
@@ -33,6 +33,7 @@ from mqk.quantity.parse import (
 from mqk.quantity.values import Count, Duration, Money, Price, Quantity, Rate, Ratio, SessionSpan, SpanUnit
 
 __all__ = [
+    "DAY_MICROS",
     "INT64_MAX",
     "INT64_MIN",
     "MICROS",

@@ -11,6 +11,8 @@ from typing import Final
 from mqk.quantity.errors import QuantityError
 
 MICROS: Final = 1_000_000
+DAY_MICROS: Final = 86_400 * MICROS
+"""A day of 24 hours, in micros of a second."""
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 

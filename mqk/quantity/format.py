@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from mqk.quantity.errors import QuantityError
-from mqk.quantity.exact import MICROS, Rounding, divide
+from mqk.quantity.exact import DAY_MICROS, MICROS, Rounding, divide
 
 if TYPE_CHECKING:
     from mqk.quantity.values import Count, Rate, SessionSpan
@@ -26,7 +26,6 @@ DURATION_MICROS: Final[dict[str, int]] = {
     "ms": 1_000,
     "us": 1,
 }
-DAY_MICROS: Final = 24 * DURATION_MICROS["h"]
 RATIO_DECIMALS: Final = 12
 _SIGNIFICANT: Final = 6
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,11 +14,10 @@ from mqk.brokers.paper import Latency
 from mqk.engine import Accepted, Cancelled, Filled, Permit, linkage
 from mqk.engine.gate import authorise_replacement
 from mqk.orders import CostModel, Leg, OrderStatus, OrderType, Side
+from mqk.quantity import DAY_MICROS
 from mqk.reconcile import OrderView
 from tests.brokers.desk import ACCOUNT, CAPITAL, EPOCH, Desk, desk, paper
 from tests.runtime.world import MINUTE
-
-DAY = 86_400_000_000
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,7 +212,9 @@ def test_a_resting_order_is_changed_through_the_gate_and_expires_with_its_day(br
     show(broker, world.coming[0])
     assert kinds(broker) == ["Accepted", "Replaced"]
     (bar,) = [each for each in world.coming[0] if each.symbol == order.symbol]
-    broker.on_market(world.now + 2 * DAY, [(replace(bar, end=world.now + 2 * DAY), world.now + DAY)])
+    broker.on_market(
+        world.now + 2 * DAY_MICROS, [(replace(bar, end=world.now + 2 * DAY_MICROS), world.now + DAY_MICROS)]
+    )
     assert kinds(broker) == ["Accepted", "Replaced", "Expired"]
 
 

@@ -10,9 +10,9 @@ import pytest
 from mqk.brokers.paper_matching import Resting, Told, played
 from mqk.market import Bar
 from mqk.orders import CostModel
+from mqk.quantity import DAY_MICROS
 
 USD = 1_000_000
-DAY = 86_400_000_000
 # Ten basis points against the trader on whatever is not a limit.
 COSTS = CostModel(10, 0, Fraction(0), 10)
 
@@ -30,8 +30,8 @@ def resting(number: int, **asked: object) -> Resting:
 def shown(
     book: list[Resting], open_: int, high: int, low: int, close: int, *, bars: int = 1, day: int = 9
 ) -> list[Told]:
-    bar = Bar("SPY", day * DAY + 60 * USD, open_ * USD, high * USD, low * USD, close * USD, 100, True, "1m")
-    return list(played(book, bar, day * DAY, bars, COSTS))
+    bar = Bar("SPY", day * DAY_MICROS + 60 * USD, open_ * USD, high * USD, low * USD, close * USD, 100, True, "1m")
+    return list(played(book, bar, day * DAY_MICROS, bars, COSTS))
 
 
 @pytest.mark.parametrize(

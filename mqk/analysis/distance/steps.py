@@ -16,6 +16,7 @@ from mqk.dsl.types import Kind, Type
 from mqk.guards.values import format_value
 from mqk.policy import Limit, LimitValue, TimeOfDay, canonical_text
 from mqk.quantity import (
+    DAY_MICROS,
     INT64_MAX,
     MICROS,
     Count,
@@ -35,7 +36,6 @@ V = TypeVar("V")
 _CENT: Final = 10_000
 _HUNDREDTH_OF_A_CENT: Final = 100
 _BASIS_POINT: Final = Fraction(1, 10_000)
-_DAY: Final = 86_400 * MICROS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def limit_line(limit: Limit) -> Line[LimitValue] | None:
             return _line(name, limit, Fraction(count), lambda n: SessionSpan(n, unit), lambda n: str(abs(n)), least=1)
         case TimeOfDay(micros=micros):
             minute = 60 * MICROS
-            most = _DAY // minute - 1
+            most = DAY_MICROS // minute - 1
             return _line(name, limit, Fraction(micros, minute), lambda n: TimeOfDay(n * minute), _none, most=most)
         case date():
             day = limit.value.toordinal()

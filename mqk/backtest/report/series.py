@@ -17,12 +17,11 @@ from math import floor
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.quantity import MICROS, parse_instant, parse_money, parse_ratio
+from mqk.quantity import DAY_MICROS, MICROS, parse_instant, parse_money, parse_ratio
 
 if TYPE_CHECKING:
     from mqk.market import Bar
 
-_DAY: Final = 86_400 * MICROS
 _AMOUNT: Final = re.compile(r"(-?)(\d+)\.(\d{6})")
 # The caps that a curve can be drawn against: what the rule holds, and the limit it reads.
 _CAP: Final = re.compile(r"projected\.(position_value|gross_exposure|net_exposure) <= limits\.(\w+) of account\.equity")
@@ -118,7 +117,7 @@ def daily(points: Iterable[Point]) -> list[Point]:
     """The last point of each UTC day."""
     last: dict[int, Point] = {}
     for point in points:
-        last[point.at // _DAY] = point
+        last[point.at // DAY_MICROS] = point
     return list(last.values())
 
 

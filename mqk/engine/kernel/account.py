@@ -9,6 +9,7 @@ from __future__ import annotations
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import given, guard, reads, show, show_count, show_element, show_given
+from mqk.quantity import DAY_MICROS
 
 
 def tell_time(m: Ints, f: Ints, now: int) -> int:
@@ -141,7 +142,7 @@ def show_time(m: Ints, f: Ints) -> int:
     inside = now >= m[plan + p.OPENS] and now <= m[plan + p.CLOSES]
     offset = m[plan + p.OFFSET_AFTER] if now >= m[plan + p.OFFSET_CHANGES] else m[plan + p.OFFSET]
     show(f, "clock.now", now)
-    show_given(f, "clock.time", m[p.SESSION] >= 0, (now + offset) % p.DAY_MICROS)
+    show_given(f, "clock.time", m[p.SESSION] >= 0, (now + offset) % DAY_MICROS)
     show(f, "run.ticks", m[p.TICKS])
     show(f, "run.armed_for", max(now - m[p.ARMED_AT], 0) if m[p.ARMED_AT] else 0)
     show(f, "session.open", inside)

@@ -177,7 +177,6 @@ REASONS: Final = (
 SHARES_MOST: Final = 2**20
 PRICE_MOST: Final = 2**40
 MONEY_MOST: Final = 2**55
-DAY_MICROS: Final = 86_400_000_000
 NEVER: Final = 2**62
 
 # What an array of targets holds where the strategy has nothing to say.
