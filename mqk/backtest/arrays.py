@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from ctypes import POINTER, c_int64, cast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
+from mqk.backtest.playing import ROOM, Playing
 from mqk.backtest.stream import in_order
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
-from mqk.engine.kernel.memory import Memory, too_fine
+from mqk.engine.kernel.memory import too_fine
 from mqk.market import TIMEFRAMES, calendar_of, columns_of
 from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
 from mqk.strategies.host import ask_in_arrays
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from mqk.market import Bar, Calendar, SessionPlan
     from mqk.policy import ExecutionPolicy
 
-# Orders that there is room for at first, when more targets than that are given.
-_ROOM: Final = 65_536
 _PRICES: Final = ("opens", "highs", "lows", "closes")
 
 
@@ -193,17 +191,17 @@ class Decided:
 class Played:
     """What came of a run of the kernel. `equity` and `cash` are columns of instants, of as many as were `played`.
 
-    `stopped` says why the kernel handed over before the end; None when it came to the end.
+    Everything is as it was after the last of these. `stopped` says why the kernel handed over there; None when it came
+    to the end.
     """
 
     __slots__ = ("_columns", "_memory", "cash", "equity", "played", "stopped")
 
-    def __init__(self, columns: Columns, memory: Memory, played: int, equity: array[int], cash: array[int]) -> None:
-        self._columns, self._memory = columns, memory
-        self.played = played
-        self.equity, self.cash = equity, cash
-        reason = memory.block[p.STOPPED]
-        self.stopped = p.REASONS[reason] if reason else None
+    def __init__(self, columns: Columns, run: Playing) -> None:
+        self._columns, self._memory = columns, run.memory
+        self.played = run.played
+        self.equity, self.cash = run.equity[: self.played], run.cash[: self.played]
+        self.stopped = p.REASONS[run.stopped] if run.stopped else None
 
     @property
     def orders(self) -> int:
@@ -327,35 +325,21 @@ def play(kernel: Kernel, columns: Columns, targets: Sequence[int]) -> Played:
     `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. Raises BacktestError "data"
     for a target that is none.
     """
-    if columns.timeframe not in kernel.guards.bundle.timeframes:
-        raise BacktestError("bars", f"the engine does not trade bars of `{columns.timeframe}`")
     import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
 
     wanted = targets if isinstance(targets, array) else array("q", targets)
     if len(wanted) != len(columns.symbols):
         raise BacktestError("data", f"{len(columns.symbols)} bars have {len(wanted)} targets")
     numbers = np.frombuffer(wanted, dtype=np.int64)
-    given = numbers != HOLD
-    if ((numbers > p.SHARES_MOST) | (numbers < -p.SHARES_MOST) & given).any():
+    bars = np.flatnonzero(numbers != HOLD)
+    given = numbers[bars]
+    if ((given > p.SHARES_MOST) | (given < -p.SHARES_MOST)).any():
         raise BacktestError("data", f"a target is above {p.SHARES_MOST} shares")
-    last = len(columns.ends)
-    equity, cash = array("q", [0]) * last, array("q", [0]) * last
     # No bar makes more than two orders, one out of a position and one into another.
-    room = min(2 * int(np.count_nonzero(given)) + p.ACTIVE_MOST, _ROOM)
-    while True:
-        # More orders than there is room for: from the beginning, with more of it. The same comes of it.
-        memory = Memory.of(kernel, columns.names, columns.plans, room)
-        facts = kernel.buffer(columns.timeframe)
-        arrays = (
-            *(getattr(columns, name) for name in ("ends", "firsts", "sessions", "flags", "symbols", *_PRICES)),
-            *(columns.volumes, columns.missing, columns.starts, wanted, equity, cash),
-        )
-        played = kernel.play(memory.block, facts, kernel.answer, *map(_pointer, arrays), 0, last)
-        if memory.block[p.STOPPED] != p.NO_ROOM or memory.block[p.ROWS] < room // 2:
-            del equity[played:], cash[played:]
-            return Played(columns, memory, played, equity, cash)
-        room *= 8
-
-
-def _pointer(column: array[int]) -> Any:
-    return cast(column.buffer_info()[0], POINTER(c_int64))
+    run = Playing(kernel, columns, min(2 * len(bars) + 1, ROOM))
+    wants = np.zeros((len(bars), p.WANT), np.int64)
+    wants[:, p.WANT_BAR], wants[:, p.WANT_TARGET], wants[:, p.WANT_COUNT] = bars, given, 1
+    wants[:, p.WANT_SYMBOL] = np.frombuffer(columns.symbols, dtype=np.int64)[bars]
+    run.wants.frombytes(wants.tobytes())
+    run.go(len(columns.ends))
+    return Played(columns, run)

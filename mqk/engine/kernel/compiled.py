@@ -73,6 +73,8 @@ _FUNCTIONS: Final = (
     placing.judge_order,
     placing.place,
     placing.work,
+    placing.size,
+    placing.order,
     placing.aim,
     placing.unwind,
     placing.leave,
@@ -83,12 +85,14 @@ _FUNCTIONS: Final = (
     filling.count,
     loop.fill_open,
     loop.take_in,
+    loop.begin,
+    loop.finish,
     loop.play,
 )
 _COLLECTIONS: Final = frozenset({"positions"})
 _BOUNDS: Final = {Kind.MONEY: MONEY_MOST, Kind.QUANTITY: PRICE_MOST, Kind.COUNT: PRICE_MOST, Kind.BOOL: 1}
 _LONG: Final = 2**61
-# Arrays and places that `play` takes after the memory, the facts and the answer: sixteen columns.
+# What `play` takes after the memory, the facts and the answer: the columns of bars and instants, and the wants.
 COLUMNS: Final = 15
 
 

@@ -119,6 +119,79 @@ def take_in(
     return 0
 
 
+def begin(
+    m: Ints,
+    f: Ints,
+    a: Ints,
+    ends: Ints,
+    firsts: Ints,
+    sessions: Ints,
+    flags: Ints,
+    symbols: Ints,
+    opens: Ints,
+    highs: Ints,
+    lows: Ints,
+    closes: Ints,
+    volumes: Ints,
+    missing: Ints,
+    starts: Ints,
+    instant: int,
+) -> int:
+    """What comes of an instant before anything is answered: fills at the open, its bars, and the account on them."""
+    first = firsts[instant]
+    stop = firsts[instant + 1]
+    session = sessions[instant]
+    if flags[instant] != 0:
+        m[p.STOPPED] = p.UNUSUAL
+        return 0
+    if m[p.ACTIVE] != 0:
+        fill_open(m, f, a, symbols, opens, highs, lows, closes, starts, first, stop, session)
+        if m[p.STOPPED] != 0:
+            return 0
+    tell_time(m, f, ends[instant])
+    for bar in range(first, stop):
+        line = m[p.AT_LINES] + symbols[bar] * p.LINE
+        if m[p.STOPPED] == 0:
+            take_in(
+                m,
+                f,
+                a,
+                line,
+                session,
+                ends[instant],
+                missing[bar],
+                opens[bar],
+                highs[bar],
+                lows[bar],
+                closes[bar],
+                volumes[bar],
+            )
+    if m[p.STOPPED] != 0:
+        return 0
+    m[p.TICKS] += 1
+    value(m)
+    judge_account(m, f, a)
+    m[p.BEFORE] = m[p.ROWS]
+    m[p.BEGUN] = 1
+    return 0
+
+
+def finish(m: Ints, f: Ints, a: Ints, equities: Ints, cashes: Ints, instant: int) -> int:
+    """What comes of an instant once all is answered: orders leave, and the account is what it is."""
+    rows = m[p.BEFORE]
+    while rows < m[p.ROWS] and m[p.STOPPED] == 0:
+        row = m[p.AT_ROWS] + rows * p.ROW
+        if m[row + p.ROW_STATE] == p.AT_WORK:
+            leave(m, f, a, row)
+        rows += 1
+    if m[p.STOPPED] == 0:
+        equities[instant] = m[p.EQUITY]
+        cashes[instant] = m[p.CASH]
+        m[p.INSTANT] += 1
+        m[p.BEGUN] = 0
+    return 0
+
+
 def play(
     m: Ints,
     f: Ints,
@@ -135,66 +208,43 @@ def play(
     volumes: Ints,
     missing: Ints,
     starts: Ints,
-    targets: Ints,
     equities: Ints,
     cashes: Ints,
-    first: int,
+    wants: Ints,
     last: int,
+    opened: int,
 ) -> int:
-    """Play instants from `first` on; returns the one at which it stopped, or `last`."""
-    instant = first
-    while instant < last:
-        begin = firsts[instant]
-        stop = firsts[instant + 1]
-        end = ends[instant]
-        session = sessions[instant]
-        if flags[instant] != 0:
-            m[p.STOPPED] = p.UNUSUAL
-            break
-        if m[p.ROWS] + 2 * (stop - begin) > m[p.ROWS_MOST]:
-            m[p.STOPPED] = p.NO_ROOM
-            break
-        if m[p.ACTIVE] != 0:
-            fill_open(m, f, a, symbols, opens, highs, lows, closes, starts, begin, stop, session)
-            if m[p.STOPPED] != 0:
-                break
-        tell_time(m, f, end)
-        for bar in range(begin, stop):
-            line = m[p.AT_LINES] + symbols[bar] * p.LINE
-            if m[p.STOPPED] == 0:
-                take_in(
+    """Go on from where the memory is, up to an instant, or into it (`opened`): as far as answers to it are given.
+
+    Returns the instant that it came to; when it stopped for a reason, the memory is somewhere within it.
+    """
+    going = 1
+    while going:
+        instant = m[p.INSTANT]
+        going = 0
+        if m[p.STOPPED] == 0 and instant < last + opened:
+            if m[p.BEGUN] == 0:
+                begin(
                     m,
                     f,
                     a,
-                    line,
-                    session,
-                    end,
-                    missing[bar],
-                    opens[bar],
-                    highs[bar],
-                    lows[bar],
-                    closes[bar],
-                    volumes[bar],
+                    ends,
+                    firsts,
+                    sessions,
+                    flags,
+                    symbols,
+                    opens,
+                    highs,
+                    lows,
+                    closes,
+                    volumes,
+                    missing,
+                    starts,
+                    instant,
                 )
-        if m[p.STOPPED] != 0:
-            break
-        m[p.TICKS] += 1
-        value(m)
-        judge_account(m, f, a)
-        if m[p.STOPPED] != 0:
-            break
-        rows = m[p.ROWS]
-        for bar in range(begin, stop):
-            if targets[bar] != p.HOLD and m[p.STOPPED] == 0:
-                aim(m, f, a, symbols[bar], targets[bar], bar)
-        while rows < m[p.ROWS] and m[p.STOPPED] == 0:
-            row = m[p.AT_ROWS] + rows * p.ROW
-            if m[row + p.ROW_STATE] == p.AT_WORK:
-                leave(m, f, a, row)
-            rows += 1
-        if m[p.STOPPED] != 0:
-            break
-        equities[instant] = m[p.EQUITY]
-        cashes[instant] = m[p.CASH]
-        instant += 1
-    return instant
+            if m[p.STOPPED] == 0:
+                aim(m, f, a, wants, ends[instant], firsts[instant + 1])
+            if m[p.STOPPED] == 0 and instant < last:
+                finish(m, f, a, equities, cashes, instant)
+                going = 1
+    return m[p.INSTANT]

@@ -58,6 +58,11 @@ AT_ALIKE: Final = 41
 AT_ACTIVE: Final = 42
 AT_FILLS: Final = 43
 LOGGED: Final = 44  # how many events each of the streams has, in the places from here on
+INSTANT: Final = 52  # the one that is played next, or is being played
+BEGUN: Final = 53  # whether it is being played: its bars are in, and answers to them may come
+BEFORE: Final = 54  # how many rows of orders there were when it began
+WANTED: Final = 55  # how many of the wants that are given have been brought about
+WANTS: Final = 56  # how many wants are given
 BORROWS: Final = 60  # whether shares that are sold short are paid for
 STREAMS: Final = ("orders", "cancels", "rejects", "fills", "trades", "day_trades", "results", "losing_trades")
 ORDERS_STREAM: Final = 0
@@ -147,6 +152,15 @@ DENIED: Final = 0
 AT_WORK: Final = 1
 FILLED: Final = 2
 
+# What a strategy wants: one of so many symbols of one answer, those that follow it counted, in the order of symbols.
+WANT: Final = 6
+WANT_BAR: Final = 0  # the bar that was answered
+WANT_SYMBOL: Final = 1
+WANT_TARGET: Final = 2  # in signed shares
+WANT_COUNT: Final = 3
+WANT_EXIT: Final = 4  # the signed shares out of a position and into one that bring it about, once it is looked at
+WANT_ENTRY: Final = 5
+
 ALIKE: Final = 4  # symbol and side, shares, when; and whether it is taken
 ACTIVE_MOST: Final = 64
 # As many symbols held or at work as the collection of positions has room for.
@@ -161,6 +175,8 @@ OPPOSITE: Final = 5
 AT_THE_GATE: Final = 6
 TOO_LARGE: Final = 7
 NO_ROOM: Final = 8
+ROWS_FULL: Final = 9
+NO_BAR: Final = 10
 REASONS: Final = (
     "",
     "something other than plain bars came",
@@ -171,6 +187,8 @@ REASONS: Final = (
     "the gate kept an order back",
     "the books left the numbers that native code is made for",
     "there are more orders at work than native code has room for",
+    "there are more orders than there was room for",
+    "an order is for a symbol that has no bar of this instant",
 )
 
 # What native code is made for, in shares and micros. Products of these stay within 64 bits.

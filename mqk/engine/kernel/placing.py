@@ -99,6 +99,9 @@ def judge_order(m: Ints, f: Ints, a: Ints, row: int, line: int) -> int:
 
 def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: int, bar: int) -> int:
     """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
+    if m[p.ROWS] == m[p.ROWS_MOST]:
+        m[p.STOPPED] = p.ROWS_FULL
+        return 0
     line = m[p.AT_LINES] + symbol * p.LINE
     row = m[p.AT_ROWS] + m[p.ROWS] * p.ROW
     m[p.ROWS] += 1
@@ -145,23 +148,54 @@ def work(m: Ints, row: int, line: int, times: int) -> int:
     return 0
 
 
-def aim(m: Ints, f: Ints, a: Ints, symbol: int, target: int, bar: int) -> int:
-    """Bring about a target position: what only reduces first, and what crosses zero as two orders."""
-    line = m[p.AT_LINES] + symbol * p.LINE
-    delta = target - (m[line + p.QTY] + m[line + p.WORKING_BUY] - m[line + p.WORKING_SELL])
-    if delta == 0:
-        return 0
+def size(m: Ints, wants: Ints, want: int, end: int) -> int:
+    """How many shares out of a position and into one bring about a target."""
+    line = m[p.AT_LINES] + wants[want + p.WANT_SYMBOL] * p.LINE
+    delta = wants[want + p.WANT_TARGET] - (m[line + p.QTY] + m[line + p.WORKING_BUY] - m[line + p.WORKING_SELL])
     side = 1 if delta > 0 else -1
-    room = -m[line + p.QTY] - m[line + p.WORKING_BUY] if side > 0 else m[line + p.QTY] - m[line + p.WORKING_SELL]
+    room = -m[line + p.QTY] - m[line + p.WORKING_BUY] if delta > 0 else m[line + p.QTY] - m[line + p.WORKING_SELL]
     reducing = min(abs(delta), max(room, 0))
-    growing = abs(delta) - reducing
-    if (m[line + p.WORKING_SELL] if side > 0 else m[line + p.WORKING_BUY]) != 0:
+    wants[want + p.WANT_EXIT] = side * reducing
+    wants[want + p.WANT_ENTRY] = side * (abs(delta) - reducing)
+    if delta != 0 and (m[line + p.WORKING_SELL] if delta > 0 else m[line + p.WORKING_BUY]) != 0:
         m[p.STOPPED] = p.OPPOSITE
-        return 0
-    if reducing != 0:
-        place(m, f, a, symbol, side, reducing, 1, bar)
-    if growing != 0 and m[p.STOPPED] == 0:
-        place(m, f, a, symbol, side, growing, 0, bar)
+    if delta != 0 and m[line + p.PREVIOUS_END] != end:
+        m[p.STOPPED] = p.NO_BAR
+    return 0
+
+
+def order(m: Ints, f: Ints, a: Ints, wants: Ints, want: int, of: int, side: int) -> int:
+    """Place one part of what a target needs, its exit or its entry, if it is of this side."""
+    qty = wants[want + of] * side
+    if qty > 0 and m[p.STOPPED] == 0:
+        place(m, f, a, wants[want + p.WANT_SYMBOL], side, qty, of == p.WANT_EXIT, wants[want + p.WANT_BAR])
+    return 0
+
+
+def aim(m: Ints, f: Ints, a: Ints, wants: Ints, end: int, stop: int) -> int:
+    """Bring about what was answered to bars before `stop`, as far as it is given, one answer after the other.
+
+    Of each, what only reduces comes first, and sales before purchases; what crosses zero is two orders.
+    """
+    going = 1
+    while going:
+        first = m[p.WANTED] * p.WANT
+        going = 0
+        if m[p.STOPPED] == 0 and m[p.WANTED] < m[p.WANTS]:
+            going = wants[first + p.WANT_BAR] < stop
+        if going:
+            count = wants[first + p.WANT_COUNT]
+            for number in range(count):
+                size(m, wants, first + number * p.WANT, end)
+            for number in range(count):
+                order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, -1)
+            for number in range(count):
+                order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, 1)
+            for number in range(count):
+                order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, -1)
+            for number in range(count):
+                order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, 1)
+            m[p.WANTED] += count
     return 0
 
 
