@@ -5,7 +5,7 @@ The loop, a simulated market and byte-identical artifacts; nothing in here decid
 
 from mqk.backtest.artifacts import artifacts_sha256, write_artifacts
 from mqk.backtest.audit import AuditTrail, verify_audit
-from mqk.backtest.battery import Battery, run_backtest, run_battery
+from mqk.backtest.battery import Battery, Seat, run_backtest, run_batteries, run_battery
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.runs import run_files
@@ -17,8 +17,10 @@ __all__ = [
     "BacktestSummary",
     "Battery",
     "RecordedFeed",
+    "Seat",
     "artifacts_sha256",
     "run_backtest",
+    "run_batteries",
     "run_battery",
     "run_files",
     "verify_audit",

@@ -1,4 +1,4 @@
-"""A run and the same run under stress, in one go and in one folder.
+"""A run and the same run under stress, in one go and in one folder; and those of all engines of a desk at once.
 
 What lives here: which runs there are, and where their files lie. What does not: what a stress is (an execution policy),
 and whether it was stood (mqk.promotion).
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.artifacts import REPORT, STRESS, require_writable, write_artifacts
+from mqk.backtest.desk import run_desk
+from mqk.backtest.inputs import RunInput
 from mqk.backtest.report import report_html
-from mqk.backtest.runs import run_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,25 @@ _COMPARED: Final = (
     *("bundle", "run_id", "final_equity", "final_equity_micros", "total_return", "max_drawdown", "sharpe"),
     *("orders", "fills", "denied", "halts", "posture", "artifacts_sha256"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One engine of a desk: its guards as it is, and by name under each stress, its bars, and its folder if any.
+
+    `host` makes the strategies of one run in place of the policy's: no two runs share any.
+    """
+
+    guards: GuardSet
+    stresses: Mapping[str, GuardSet]
+    bars: Sequence[Bar]
+    out: Path | None = None
+    host: Callable[[], StrategyHost] | None = None
+
+    @property
+    def engine(self) -> str:
+        """The engine."""
+        return self.guards.bundle.engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +97,44 @@ def run_battery(
     host: Callable[[], StrategyHost] | None = None,
     sources: Sequence[Source] = (),
 ) -> Battery:
-    """Run an engine over bars as it is and under each stress, whose guards are given by its name.
+    """Run an engine over bars as it is and under each stress; see `run_batteries`."""
+    seat = Seat(guards, stresses, bars, out, host)
+    return run_batteries([seat], on_progress=on_progress, sources=sources)[seat.engine]
 
-    Files of the stresses go into `out/stress/NAME`, all of them with those of the run or none. `on_progress` counts the
-    bars of all runs. `host` makes the strategies of one run in place of the policy's: no two runs share any.
 
-    Raises as `run_backtest` does.
+def run_batteries(
+    seats: Sequence[Seat],
+    *,
+    on_progress: Progress | None = None,
+    sources: Sequence[Source] = (),
+) -> dict[str, Battery]:
+    """Run the engines of a desk together, as they are and all of them under each stress: by engine what came of it.
+
+    Files of the stresses go into `stress/NAME` of an engine's folder, all of them with those of the run or none; no
+    folder is written before everything has been run. `on_progress` counts the bars of all runs.
+
+    Raises as `run_backtest` and `run_desk` do.
     """
-    if out is not None:
-        require_writable(out)
-    runs = {"": guards, **stresses}
-    summaries: dict[str, BacktestSummary] = {}
-    files: dict[str, Files] = {}
-    for number, (name, set_) in enumerate(runs.items()):
-        summaries[name], files[name] = run_files(
-            set_,
-            bars,
-            on_progress=shifted(on_progress, number * len(bars), len(runs) * len(bars)),
-            host=None if host is None else host(),
+    for seat in seats:
+        if seat.out is not None:
+            require_writable(seat.out)
+    names = ["", *dict.fromkeys(name for seat in seats for name in seat.stresses)]
+    bars = sum(len(seat.bars) for seat in seats)
+    summaries: dict[str, dict[str, BacktestSummary]] = {seat.engine: {} for seat in seats}
+    files: dict[str, dict[str, Files]] = {seat.engine: {} for seat in seats}
+    for number, name in enumerate(names):
+        ran = run_desk(
+            [RunInput.of(seat.stresses[name] if name else seat.guards, seat.bars) for seat in seats],
+            on_progress=shifted(on_progress, number * bars, len(names) * bars),
+            hosts={seat.engine: seat.host() for seat in seats if seat.host is not None},
             sources=sources,
         )
-    base = files.pop("")
-    if out is not None:
-        write_artifacts(out, gathered(base, files, bars))
-    return Battery(summaries.pop(""), summaries)
+        for engine, (summary, made) in ran.items():
+            summaries[engine][name], files[engine][name] = summary, made
+    for seat in seats:
+        if seat.out is not None:
+            write_artifacts(seat.out, gathered(files[seat.engine].pop(""), files[seat.engine], seat.bars))
+    return {engine: Battery(found.pop(""), found) for engine, found in summaries.items()}
 
 
 def gathered(base: Files, stressed: Mapping[str, Files], bars: Sequence[Bar]) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-BacktestErrorCode = Literal["bars", "calendar", "data", "out", "run"]
+BacktestErrorCode = Literal["bars", "calendar", "data", "desk", "out", "run"]
 
 
 class BacktestError(Exception):
@@ -15,7 +15,8 @@ class BacktestError(Exception):
 
     `code` is stable: "bars" (none, or of a timeframe the engine does not trade),
     "calendar" (bars outside the days the calendar knows), "data" (the bars of a recorded run are not to be found),
-    "out" (the folder is in use for something else), "run" (a folder that holds no run, or none that can be made again).
+    "desk" (an engine given twice), "out" (the folder is in use for something else), "run" (a folder that holds no run,
+    or none that can be made again).
     `message` says what is wrong, `help` what to do.
     """
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from mqk.backtest.artifacts import KIND, MANIFEST, PROVENANCE, STRESS
 from mqk.backtest.battery import gathered, shifted
 from mqk.backtest.code import code_sha256
+from mqk.backtest.desk import run_desk
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.host import host_fingerprint
-from mqk.backtest.runs import run_files
+from mqk.backtest.inputs import RunInput
 from mqk.backtest.sources import Source
 from mqk.guards import compile_bundle
 from mqk.market import Bar, data_sha256
@@ -80,12 +81,13 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run's folder as far as it is needed to run it again."""
+    """A run's folder as far as it is needed to run it again. `others` are the engines that it took turns with."""
 
     folder: Path
     manifest: Mapping[str, Any]
     bundle: Bundle
     sources: tuple[Source, ...]
+    others: tuple[Seated, ...]
 
     @property
     def host(self) -> Mapping[str, str]:
@@ -93,17 +95,39 @@ class Recorded:
         found: Mapping[str, str] = self.manifest[PROVENANCE]["host"]
         return found
 
+    @property
+    def bars(self) -> int:
+        """How many bars are played to make it again, those of the other engines included."""
+        return sum(int(data["bars"]) for data in (self.manifest["data"], *(other.data for other in self.others)))
+
     def chosen(self, bars: Sequence[Bar]) -> list[Bar]:
         """The bars of the run among those of its files. Raises BacktestError "data" when they do not add up to it."""
-        data = self.manifest["data"]
-        first, last = parse_instant(data["first"]), parse_instant(data["last"])
-        symbols, timeframes = set(data["symbols"]), set(data["timeframes"])
-        kept = [b for b in bars if first <= b.end <= last and b.symbol in symbols and b.timeframe in timeframes]
-        if data_sha256(kept) != data["sha256"]:
-            count = "" if len(kept) == data["bars"] else f": they are {len(kept):,}, and it had {data['bars']:,}"
-            message = f"these bars are not those of the run{count}"
-            raise BacktestError("data", message, "give the files that it was made on, and no others, by `--data`")
-        return kept
+        return _chosen(self.manifest["data"], bars)
+
+    def inputs(self, chosen: Sequence[Bar], others: Mapping[str, Sequence[Bar]]) -> list[RunInput]:
+        """The run on its own bars, and the engines that it took turns with on theirs, among bars given by engine."""
+        given = [(self.bundle, chosen), *((o.bundle, _chosen(o.data, others[o.bundle.engine])) for o in self.others)]
+        return [RunInput.of(compile_bundle(bundle), theirs) for bundle, theirs in given]
+
+
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """Another engine of the desk, as a manifest names it."""
+
+    bundle: Bundle
+    data: Mapping[str, Any]
+    code: str
+
+
+def _chosen(data: Mapping[str, Any], bars: Sequence[Bar]) -> list[Bar]:
+    first, last = parse_instant(data["first"]), parse_instant(data["last"])
+    symbols, timeframes = set(data["symbols"]), set(data["timeframes"])
+    kept = [b for b in bars if first <= b.end <= last and b.symbol in symbols and b.timeframe in timeframes]
+    if data_sha256(kept) != data["sha256"]:
+        count = "" if len(kept) == data["bars"] else f": they are {len(kept):,}, and it had {data['bars']:,}"
+        message = f"these bars are not those of the run{count}"
+        raise BacktestError("data", message, "give the files that it was made on, and no others, by `--data`")
+    return kept
 
 
 def read_run(folder: Path) -> Recorded:
@@ -120,29 +144,50 @@ def read_run(folder: Path) -> Recorded:
         sources = tuple(
             Source(each["name"], each["symbol"], each["sha256"]) for each in manifest[PROVENANCE]["sources"]
         )
-        asked = manifest["bundle"]
-        as_of = None if asked["as_of"] is None else parse_date(asked["as_of"])
-        bundle = replace(restored_bundle(asked["content"]), as_of=as_of, overlays=tuple(asked["overlays"]))
-    except (KeyError, TypeError) as fault:
+        bundle = _bundle(manifest["bundle"])
+        others = tuple(
+            Seated(_bundle(other["bundle"]), other["data"], other["code"]) for other in manifest["others"].values()
+        )
+    except (AttributeError, KeyError, TypeError) as fault:
         message = f"`{folder}/{MANIFEST}` does not say all that a replay needs"
         help_ = "it was written by an earlier version of mqk: run the backtest again"
         raise BacktestError("run", message, help_) from fault
-    return Recorded(folder, manifest, bundle, sources)
+    return Recorded(folder, manifest, bundle, sources, others)
 
 
-def replay(run: Recorded, bars: Sequence[Bar], *, on_progress: Callable[[int, int], None] | None = None) -> Replay:
+def _bundle(told: Mapping[str, Any]) -> Bundle:
+    as_of = None if told["as_of"] is None else parse_date(told["as_of"])
+    return replace(restored_bundle(told["content"]), as_of=as_of, overlays=tuple(told["overlays"]))
+
+
+def replay(
+    run: Recorded,
+    bars: Sequence[Bar],
+    *,
+    others: Mapping[str, Sequence[Bar]] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Replay:
     """Run it again on its bars, under the policy of its manifest, and compare all files.
+
+    The engines that it took turns with are run beside it, on the same bars or those of `others`, by engine.
 
     Raises BacktestError "data" for other bars, and StrategyError for strategies that are not installed.
     """
-    chosen = run.chosen(bars)
+    chosen, engine = run.chosen(bars), run.bundle.engine
     under = {folder.name: read_run(folder) for folder in _stresses(run.folder)}
-    total, again = len(chosen) * (1 + len(under)), {}
-    for number, (name, each) in enumerate({"": run, **under}.items()):
-        before = number * len(chosen)
-        move = shifted(on_progress, before, total)
-        guards = compile_bundle(each.bundle)
-        _, again[name] = run_files(guards, chosen, on_progress=move, sources=each.sources, machine=each.host)
+    named = [other.bundle.engine for each in (run, *under.values()) for other in each.others]
+    theirs = dict.fromkeys(named, bars) | dict(others or {})
+    again: dict[str, dict[str, bytes]] = {}
+    done, total = 0, sum(each.bars for each in (run, *under.values()))
+    for name, each in {"": run, **under}.items():
+        ran = run_desk(
+            each.inputs(chosen, theirs),
+            on_progress=shifted(on_progress, done, total),
+            sources=each.sources,
+            machines={engine: each.host},
+        )
+        done += each.bars
+        again[name] = ran[engine][1]
     files = gathered(again.pop(""), again, chosen)
     differences = []
     for name, content in files.items():
@@ -202,7 +247,8 @@ def _text(line: bytes) -> str:
 def _notes(run: Recorded) -> tuple[str, ...]:
     """What is not as it was when the run was made."""
     notes = []
-    if run.manifest["code"] != code_sha256(run.bundle):
+    made_by = [(run.manifest["code"], run.bundle), *((other.code, other.bundle) for other in run.others)]
+    if any(code != code_sha256(bundle) for code, bundle in made_by):
         notes.append("the code is not the one that made the run: mqk or a strategy has changed since")
     here = host_fingerprint()
     notes += [

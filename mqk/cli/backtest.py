@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mqk.backtest import BacktestSummary, Battery, run_battery
+from mqk.backtest import BacktestSummary, Battery, Seat, run_batteries
 from mqk.backtest.artifacts import WALK_FORWARD
 from mqk.backtest.sources import Source
 from mqk.backtest.walk_forward import Fold, WalkForward, Windows, walk_forward
@@ -89,20 +89,17 @@ def backtest(
     layers = tuple(overlay or ()), tuple(stress or ())
     asked = _Asked(policies, as_of, *layers, start, end, prove_no_lookahead, windows, format_)
     names = _names(engine)
-    with given([*bars, *(more or [])]) as found:
-        runs = [asked.bound(name, found, alone=len(names) == 1) for name in names]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not names or twice is not None:
+        raise Failure("`--engine` names no engine" if twice is None else f"`--engine` names `{twice}` twice")
     if out is None and not prove_no_lookahead:
         raise Failure("missing option `--out`", "name a folder for the artifacts")
-    told = {}
-    failing = False
-    for run in runs:
-        place = out if out is None or len(runs) == 1 else out / run.bound.bundle.engine
-        result, well = _one(run, place, found.sources, asked)
-        told[run.bound.bundle.engine] = result
-        failing |= not well
+    with given([*bars, *(more or [])]) as found:
+        runs = [asked.bound(name, found, out, alone=len(names) == 1) for name in names]
+    told, well = _run(runs, found.sources, asked)
     if format_ is Format.JSON:
         print_json(next(iter(told.values())) if len(told) == 1 else {"engines": told})
-    raise typer.Exit(Exit.FINDING if failing else Exit.DONE)
+    raise typer.Exit(Exit.DONE if well else Exit.FINDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ class _Asked:
     windows: Windows | None
     format: Format
 
-    def bound(self, engine: str, found: Given, *, alone: bool) -> _Runnable:
+    def bound(self, engine: str, found: Given, out: Path | None, *, alone: bool) -> Runnable:
         """An engine with its bars. Beside other engines, each is given those of its own timeframes."""
         bound = bind(self.policies, engine, as_of=self.as_of, overlays=self.overlays)
         under = {
@@ -128,45 +125,59 @@ class _Asked:
         }
         bars = between(load_bars(bound, found.paths), self.start, self.end)
         own = bars if alone else [bar for bar in bars if bar.timeframe in bound.bundle.timeframes]
-        return _Runnable(bound, under, own)
+        if not own:
+            known = ", ".join(f"`{each}`" for each in bound.bundle.timeframes)
+            raise Failure(f"no bar is of a timeframe that `{engine}` trades", f"it trades {known}")
+        return Runnable(bound, under, own, out if out is None or alone else out / engine)
 
 
 @dataclass(frozen=True, slots=True)
-class _Runnable:
-    """One engine, the same under each stress, and the bars of all of them."""
+class Runnable:
+    """One engine, the same under each stress, the bars of all of them, and the folder for what comes of it."""
 
     bound: Bound
     stresses: Mapping[str, Bound]
     bars: Sequence[Bar]
+    out: Path | None
+
+    @property
+    def engine(self) -> str:
+        """The engine."""
+        return self.bound.bundle.engine
 
 
-def _one(run: _Runnable, out: Path | None, sources: Sequence[Source], asked: _Asked) -> tuple[dict[str, Any], bool]:
-    """Prove and run one engine as asked: what came of it for programs, and whether it is well; text is said at once."""
+def _run(runs: Sequence[Runnable], sources: Sequence[Source], asked: _Asked) -> tuple[dict[str, dict[str, Any]], bool]:
+    """Prove and run engines as asked: what came of each, for programs, and whether all is well; text is said at once.
+
+    A look-ahead that is found ends it before anything is run: what was decided by it is worth nothing to the others.
+    """
     text = asked.format is Format.TEXT
-    told: dict[str, Any] = {}
-    if asked.prove:
-        proof = proven(run.bound, run.bars)
-        if text:
-            say(*proof_lines(proof))
-        if out is None or not proof.holds:
-            return proof.to_json(), proof.holds
-        told = {"lookahead": proof.to_json()}
-    assert out is not None
-    walked = None if asked.windows is None else _walked(run, asked.windows)
-    ran = backtested(run.bound, run.bars, out, sources, run.stresses)
+    proofs = {run.engine: proven(run.bound, run.bars) for run in runs} if asked.prove else {}
     if text:
-        say(*summary_lines(ran.base), "", *stop_lines(ran.base), *stress_lines(ran), *denial_lines(ran.base))
-    if walked is not None:
-        (out / WALK_FORWARD).write_bytes(walked.to_bytes())
-        told["walk_forward"] = walked.to_json()
+        say(*(line for proof in proofs.values() for line in proof_lines(proof)))
+    told: dict[str, dict[str, Any]] = {name: proof.to_json() for name, proof in proofs.items()}
+    places = [(run, run.out) for run in runs if run.out is not None]
+    if not places or not all(proof.holds for proof in proofs.values()):
+        return told, all(proof.holds for proof in proofs.values())
+    walked = {} if asked.windows is None else {run.engine: _walked(run, asked.windows) for run in runs}
+    ran = backtested(runs, sources)
+    for run, out in places:
+        of = ran[run.engine]
+        told[run.engine] = {**of.to_json(), **({"lookahead": told[run.engine]} if proofs else {})}
         if text:
-            say(*walk_lines(walked))
-    if text:
-        say(f"artifacts in {out}")
-    return {**ran.to_json(), **told}, ran.base.failed is None
+            say(*summary_lines(of.base), "", *stop_lines(of.base), *stress_lines(of), *denial_lines(of.base))
+        found = walked.get(run.engine)
+        if found is not None:
+            (out / WALK_FORWARD).write_bytes(found.to_bytes())
+            told[run.engine]["walk_forward"] = found.to_json()
+            if text:
+                say(*walk_lines(found))
+        if text:
+            say(f"artifacts in {out}")
+    return told, all(of.base.failed is None for of in ran.values())
 
 
-def _walked(run: _Runnable, windows: Windows) -> WalkForward:
+def _walked(run: Runnable, windows: Windows) -> WalkForward:
     with progress(f"walk-forward of {run.bound.bundle.engine}", "runs") as move:
         return walk_forward(run.bound.guards, run.bars, windows, on_progress=move)
 
@@ -188,17 +199,15 @@ def _fold_row(fold: Fold) -> list[str]:
     return [*days, chosen, *gains, f"{tested.max_drawdown:.1%}", f"{tested.denied:,}", str(tested.halts)]
 
 
-def backtested(
-    bound: Bound,
-    bars: Sequence[Bar],
-    out: Path,
-    sources: Sequence[Source] = (),
-    stresses: Mapping[str, Bound] | None = None,
-) -> Battery:
-    """Run the backtest, and the same under each stress, under one progress bar."""
-    under = {name: each.guards for name, each in (stresses or {}).items()}
-    with progress(f"backtest of {bound.bundle.engine}", "bars", len(bars) * (1 + len(under))) as move:
-        return run_battery(bound.guards, under, bars, out=out, on_progress=lambda done, _: move(done), sources=sources)
+def backtested(runs: Sequence[Runnable], sources: Sequence[Source] = ()) -> dict[str, Battery]:
+    """Run the backtests of engines together, and the same under each stress, under one progress bar."""
+    seats = [
+        Seat(run.bound.guards, {name: each.guards for name, each in run.stresses.items()}, run.bars, run.out)
+        for run in runs
+    ]
+    bars = sum(len(run.bars) * (1 + len(run.stresses)) for run in runs)
+    with progress(f"backtest of {', '.join(run.engine for run in runs)}", "bars", bars) as move:
+        return run_batteries(seats, on_progress=lambda done, _: move(done), sources=sources)
 
 
 def summary_lines(summary: BacktestSummary) -> list[str]:

@@ -48,7 +48,8 @@ def demo(
     note("reading daily bars of four stocks, 2000 to 2013")
     files = demo_bars(data_dir / "bars")
     bars = load_bars(bound, files)
-    tested = backtest.backtested(bound, bars, data_dir / "backtest", sources_of(files, sample=files)).base
+    run = backtest.Runnable(bound, {}, bars, data_dir / "backtest")
+    tested = backtest.backtested([run], sources_of(files, sample=files))[ENGINE].base
     note("starting PostgreSQL")
     url = ensure_database(data_dir)
     try:

@@ -18,7 +18,7 @@ from mqk.cli.bars import read_for
 from mqk.cli.exits import Exit
 from mqk.cli.options import Format, FormatOption
 from mqk.cli.output import print_json, progress, say, table
-from mqk.market import Bar, demo_bars
+from mqk.market import demo_bars
 
 app = typer.Typer(add_completion=False)
 
@@ -41,9 +41,13 @@ def replay_(
     """Run a backtest again from its manifest and compare every byte. Exit 1, naming the first difference, if any is."""
     run = read_run(run_dir)
     with tempfile.TemporaryDirectory() as folder:
-        bars = _bars(run, data or [], Path(folder))
-    with progress(f"replay of {run.bundle.engine}", "bars", len(bars)) as move:
-        found = replay(run, bars, on_progress=lambda done, _: move(done))
+        paths = _paths(run, data or [], Path(folder))
+        bars = read_for(run.bundle, paths)
+        # Where a day ends is for the calendar to say, and each engine has its own.
+        elsewhere = [other.bundle for other in run.others if other.bundle.calendar != run.bundle.calendar]
+        others = {bundle.engine: read_for(bundle, paths) for bundle in elsewhere}
+    with progress(f"replay of {run.bundle.engine}", "bars", run.bars) as move:
+        found = replay(run, bars, others=others, on_progress=lambda done, _: move(done))
     if format_ is Format.JSON:
         print_json(found.to_json())
     else:
@@ -51,14 +55,13 @@ def replay_(
     raise typer.Exit(Exit.DONE if found.same else Exit.FINDING)
 
 
-def _bars(run: Recorded, data: Sequence[Path], scratch: Path) -> list[Bar]:
-    """The bars of the run: its files by their bytes, sample data by its name."""
+def _paths(run: Recorded, data: Sequence[Path], scratch: Path) -> list[str]:
+    """The files of the run: by their bytes, sample data by its name."""
     places = list(data) or [Path(source.name) for source in run.sources if not source.name.startswith(f"{SAMPLE}:")]
     if any(source.name.startswith(f"{SAMPLE}:") for source in run.sources):
         demo_bars(scratch)
         places.append(scratch)
-    paths: list[str] = find(run.sources, places) if run.sources else [str(path) for path in places]
-    return read_for(run.bundle, paths)
+    return find(run.sources, places) if run.sources else [str(path) for path in places]
 
 
 def _lines(found: Replay) -> list[str]:

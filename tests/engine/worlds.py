@@ -45,12 +45,12 @@ def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = ()) -> GuardSet:
     return compile_bundle(core(effective_bundle(policies, engine, overlays=overlays)))
 
 
-def core(bundle: Bundle) -> Bundle:
+def core(bundle: Bundle, ids: frozenset[str] = CORE) -> Bundle:
     """A shipped bundle with the rules that a small world can live under, and what they rest on.
 
     A world of a few bars by hand has no warm-up, no volume to speak of, and no other engines.
     """
-    rules = tuple(rule for rule in bundle.rules if rule.id in CORE or rule.at in ("difference", "candidate"))
+    rules = tuple(rule for rule in bundle.rules if rule.id in ids or rule.at in ("difference", "candidate"))
     moves = [move for machine in bundle.lifecycles.values() for move in machine.transitions]
     texts = [text for rule in rules for text in texts_of(rule)]
     texts += [text.text for move in moves for text in (move.require, move.when) if text is not None]
