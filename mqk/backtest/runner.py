@@ -35,6 +35,7 @@ from mqk.engine import (
     step,
 )
 from mqk.engine.gate import authorise, authorise_replacement
+from mqk.engine.linkage import TOO_MUCH, outgrown
 from mqk.market import Bar, CalendarError, calendar_of, without_garbage_collection
 from mqk.orders import OrderStatus
 from mqk.quantity import INT64_MAX
@@ -295,6 +296,8 @@ class _Run:
             return None
         if order.status is OrderStatus.PENDING_CANCEL:
             return Cancelled(order.client_order_id, "taken back before it left", state.now)
+        if order.leg is not None and outgrown(state, order):
+            return Cancelled(order.client_order_id, TOO_MUCH, state.now)
         leave = authorise(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
             return self._market.submit(leave, order, state.now)
@@ -305,8 +308,12 @@ class _Run:
         """Through the gate to the market: a change is judged as what it makes of the order."""
         state, order = self._state, change.order
         held = state.orders[order.client_order_id]
-        if held.status is not OrderStatus.PENDING_REPLACE:
+        if held.status.is_final or held.replace_qty is None:
             return None
+        if held.status is not OrderStatus.PENDING_REPLACE:
+            return ReplaceRejected(order.client_order_id, "taken back before it left", state.now)
+        if held.leg is not None and outgrown(state, replace(held, qty=order.qty)):
+            return ReplaceRejected(order.client_order_id, TOO_MUCH, state.now)
         leave = authorise_replacement(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
             return self._market.replace(leave, order, state.now, self._in_progress(order.symbol))

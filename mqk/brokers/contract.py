@@ -54,8 +54,8 @@ class Ambiguous(BrokerError):
 class Broker(Protocol):
     """One account at one broker. Every method may raise BrokerUnavailable; instants are in epoch microseconds.
 
-    What an order with a parent trades is taken off the others of that parent, as `mqk.orders.taken_off` says, and those
-    that have nothing left are cancelled.
+    What an order with a parent trades is taken off the others of that parent, as `mqk.orders.taken_off` says; the fill
+    tells of which, and those that have nothing left are cancelled.
     """
 
     def submit(self, permit: Permit, order: Order) -> Ack:

@@ -290,7 +290,7 @@ class PaperBroker:
             moved = {"account": self.account, "symbol": order.symbol, "qty": signed}
             connection.execute(sql.MOVE_POSITION, moved)
             status, filled = OrderStatus.FILLED, order.filled + told.qty
-            event: BrokerEvent = Filled(fill, key, told.mark)
+            event: BrokerEvent = Filled(fill, key, told.mark, told.taken_off)
             name = "fill-1"
         elif told.what == "expired":
             status, filled, name = OrderStatus.EXPIRED, order.filled, "expired"

@@ -45,6 +45,7 @@ class Told:
     mark: int = 0
     at: int = 0
     why: str = ""
+    taken_off: tuple[tuple[str, int], ...] = ()
 
 
 class Resting:
@@ -153,16 +154,18 @@ def _filled(
     order, qty = resting.order, resting.order.leaves
     price = touch.price if touch.limit else _worse(resting, _cost(costs, order.side, touch.price, bar))
     resting.gone()
-    yield Told("filled", order, resting.row.number, qty, price, touch.price, at)
-    if order.leg is None:
-        return
     siblings = {
-        each.order.client_order_id: each for each in book if each.rests() and each.order.parent_id == order.parent_id
+        each.order.client_order_id: each
+        for each in book
+        if each.rests() and order.leg is not None and each.order.parent_id == order.parent_id
     }
     after = replace(order, filled=order.filled + qty)
-    for sibling, taken in taken_off(after, qty, [each.order for each in siblings.values()]):
+    taken = taken_off(after, qty, [each.order for each in siblings.values()])
+    told = tuple((sibling.client_order_id, shares) for sibling, shares in taken)
+    yield Told("filled", order, resting.row.number, qty, price, touch.price, at, taken_off=told)
+    for sibling, shares in taken:
         left = siblings[sibling.client_order_id]
-        left.order = replace(sibling, reduced=sibling.reduced + taken)
+        left.order = replace(sibling, reduced=sibling.reduced + shares)
         if not left.order.leaves:
             yield left.over("cancelled", "one cancels the other")
 

@@ -82,6 +82,7 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     after = _moved(state, order, OrderEvent(f"fill:{fill.fill_id}", EventKind.PARTIAL_FILL, fill.qty))
     if after is order:
         return False
+    smaller = _smaller(state, order, answer) if answer.taken_off else []
     line = state.lines[order.symbol]
     ledger = state.ledger
     # A fill is a print: shares just bought are not worth what they cost yesterday.
@@ -102,13 +103,21 @@ def _fill(state: EngineState, order: Order, answer: Filled) -> bool:
     # Position and order change together: between them the shares would count twice, or not at all.
     line.qty = ledger.qty(line.symbol)
     state.put(after)
-    if order.leg is not None:
-        linkage.traded(state, after, fill)
+    for each in smaller:
+        state.put(each)
     state.book(line)
     state.trades.fill(state, line, fill, held, ledger.realised - realised)
-    if after.status.is_final:
-        state.trades.end(state, after)
+    for each in (after, *smaller):
+        if each.status.is_final:
+            state.trades.end(state, each)
     return True
+
+
+def _smaller(state: EngineState, order: Order, told: Filled) -> list[Order]:
+    try:
+        return linkage.taken_off(state, order, told)
+    except OrderEventError as fault:
+        raise EngineError("book", fault.message, fault.help) from fault
 
 
 def _moved(state: EngineState, order: Order, event: OrderEvent) -> Order:

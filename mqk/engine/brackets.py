@@ -38,7 +38,7 @@ class Bracket:
 
     __slots__ = (
         "asked", "best", "changes", "exposed_since", "legs", "opened_at", "parent", "protect", "side", "stop", "symbol",
-        "take_profit", "target", "trail", "tried_at",
+        "take_profit", "target", "trail", "tried",
     )  # fmt: skip
 
     def __init__(self, parent: str, symbol: str, side: Side, asked: Target) -> None:
@@ -47,8 +47,9 @@ class Bracket:
         self.side = side
         self.legs = {Leg.STOP: 0, Leg.TARGET: 0}
         self.stop = self.target = ""
-        self.tried_at = {Leg.STOP: -1, Leg.TARGET: -1, Leg.EXIT: -1}
-        # What was last asked of each, and when: refused at an instant, the same is not asked again at that instant.
+        # For how many shares each was last placed, and what was last asked of each, and when: refused at an instant, the
+        # same is not asked again at that instant, or it would be asked and refused without end.
+        self.tried: dict[Leg, tuple[int, int]] = {}
         self.changes: dict[Leg, tuple[int, int, int | None, int | None]] = {}
         self.exposed_since: int | None = None
         self.begin(asked)
@@ -97,7 +98,7 @@ class Bracket:
         """All that later decisions depend on, for a digest."""
         return [
             self.parent, self.symbol, self.side, self.protect, self.take_profit, self.trail, self.best, self.opened_at,
-            self.stop, self.target, self.exposed_since, sorted(self.legs.items()), sorted(self.tried_at.items()),
+            self.stop, self.target, self.exposed_since, sorted(self.legs.items()), sorted(self.tried.items()),
             sorted(self.changes.items()),
         ]  # fmt: skip
 
@@ -161,10 +162,9 @@ def _keep(state: EngineState, bracket: Bracket, leg: Leg, name: str, held: int, 
     limit, stop = (None, price) if leg is Leg.STOP else (price, None)
     order = state.working.get(name)
     if order is None:
-        if bracket.tried_at[leg] == state.now:
-            # Refused at this very instant: asking again would only be refused again, without end.
+        if bracket.tried.get(leg) == (state.now, held):
             return name
-        bracket.tried_at[leg] = state.now
+        bracket.tried[leg] = state.now, held
         number = bracket.legs[leg] + 1
         wanted = f"{bracket.parent}-{leg.value.lower()}" + (f"-{number}" if number > 1 else "")
         kind = OrderType.STOP if leg is Leg.STOP else OrderType.LIMIT
@@ -200,9 +200,9 @@ def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects:
     if bracket.exposed_since is None:
         bracket.exposed_since = state.now
     state.exposed[line.symbol] = bracket
-    if state.now - bracket.exposed_since < state.deadline or bracket.tried_at[Leg.EXIT] == state.now:
+    if state.now - bracket.exposed_since < state.deadline or bracket.tried.get(Leg.EXIT) == (state.now, held):
         return
-    bracket.tried_at[Leg.EXIT] = state.now
+    bracket.tried[Leg.EXIT] = state.now, held
     reason = "unprotected: no stop was accepted in time"
     pull(state, state.working_of(line.symbol, bracket.side.opposite), reason, effects)
     pull_priced(state, line.symbol, bracket.side, reason, effects)

@@ -69,12 +69,14 @@ class Filled:
     """Shares of an order traded.
 
     `mark` is the market's price at that moment in micros, when the broker tells it; without one the price of the fill
-    stands for it, so that the shares are never valued at a price from before the fill.
+    stands for it, so that the shares are never valued at a price from before the fill. `taken_off` are the orders of the
+    same parent that the broker made smaller for it, by id, and by how many shares: only what it says is taken off.
     """
 
     fill: Fill
     client_order_id: str
     mark: int | None = None
+    taken_off: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +315,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
         if name == "BarArrived":
             return BarArrived(**{**fields, "bar": _bar_from_json(fields["bar"])})
         if name == "Filled":
-            return Filled(**{**fields, "fill": Fill(**fields["fill"])})
+            taken_off = tuple((order, shares) for order, shares in fields.get("taken_off", ()))
+            return Filled(**{**fields, "fill": Fill(**fields["fill"]), "taken_off": taken_off})
         if name == "ClockTicked":
             return ClockTicked(**{**fields, "late": tuple((symbol, micros) for symbol, micros in fields["late"])})
         if name == "SessionPlanned":

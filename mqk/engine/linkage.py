@@ -1,23 +1,28 @@
 """Orders of one parent in the books: they count together for what they can trade together, and take from each other.
 
-What lives here: the figures of such orders, and what a fill of one does to the others. What does not: the rule by which
-they do (mqk.orders.linked), and placing them (brackets.py).
+What lives here: the figures of such orders, and taking in what the broker took off the others when one of them filled.
+What does not: the rule by which brokers do so (mqk.orders.linked), which nobody here works out a second time, and
+placing them (brackets.py).
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mqk.orders import EventKind, Leg, OrderEvent, Side, most_to_fill, taken_off
+from mqk.engine.errors import EngineError
+from mqk.orders import EventKind, Leg, OrderEvent, Side, most_to_fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
+    from mqk.engine.events import Filled
     from mqk.orders import Order
-    from mqk.portfolio import Fill
+
+
+TOO_MUCH: Final = "it is for more than is held by now"
 
 
 class Group:
@@ -69,15 +74,35 @@ def besides(state: EngineState, order: Order) -> int:
     return group.protecting if order.leg is Leg.EXIT else group.total
 
 
-def traded(state: EngineState, order: Order, fill: Fill) -> None:
-    """Take what an order with a parent has traded off the others of that parent, as the broker does."""
+def taken_off(state: EngineState, order: Order, told: Filled) -> list[Order]:
+    """The orders that the broker made smaller when this one filled, as they are then.
+
+    Raises EngineError "book" for orders that do not belong to it, OrderEventError for what cannot happen to them.
+    """
+    smaller = []
+    for name, qty in told.taken_off:
+        sibling = state.orders.get(name)
+        if sibling is None or sibling.leg is None or sibling.parent_id != order.parent_id:
+            what = f"fill `{told.fill.fill_id}` of `{order.client_order_id}` takes nothing off `{name}`"
+            raise EngineError("book", what, "halt, and reconcile with the broker")
+        event = OrderEvent(f"reduced:{told.fill.fill_id}", EventKind.REDUCED, qty)
+        smaller.append(state.machine.apply(sibling, event))
+    return smaller
+
+
+def outgrown(state: EngineState, order: Order) -> bool:
+    """Whether an order with a parent, as it is about to leave, is for more than is held by now.
+
+    What was decided while fills were on their way is taken back then, and decided again.
+    """
+    line = state.lines[order.symbol]
+    held = line.qty if order.side is Side.SELL else -line.qty
+    asked = order.qty - order.filled - order.reduced
     group = state.groups.get(order.parent_id)
-    for sibling, qty in () if group is None else taken_off(order, fill.qty, tuple(group.orders.values())):
-        event = OrderEvent(f"reduced:{fill.fill_id}", EventKind.REDUCED, qty)
-        after = state.machine.apply(sibling, event)
-        state.put(after)
-        if after.status.is_final:
-            state.trades.end(state, after)
+    if order.leg is Leg.EXIT and group is not None:
+        others = (each for each in group.orders.values() if each.client_order_id != order.client_order_id)
+        asked += sum(each.leaves for each in others if each.leg is Leg.EXIT)
+    return asked > max(held, 0)
 
 
 def recount(state: EngineState, line: Line) -> None:

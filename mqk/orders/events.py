@@ -8,7 +8,7 @@ from enum import StrEnum, unique
 
 @unique
 class EventKind(StrEnum):
-    """What happened to an order. The requests are ours, REDUCED follows from a sibling, the rest the broker says."""
+    """What happened to an order. The requests are ours, the rest the broker says: REDUCED with a sibling's fill."""
 
     ACCEPTED = "ACCEPTED"
     PARTIAL_FILL = "PARTIAL_FILL"

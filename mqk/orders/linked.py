@@ -1,7 +1,7 @@
 """Orders that belong to one position: what one of them trades is taken off the others.
 
-One rule for the books and for every broker, so that both know at one fill what is left of each order. What does not
-live here: placing such orders (mqk.engine.brackets), and sending them.
+The rule of brokers that link orders, which they tell with each fill: the books take in what was told, and never work it
+out themselves. What does not live here: placing such orders (mqk.engine.brackets), and sending them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def taken_off(traded: Order, qty: int, siblings: Iterable[Order]) -> list[tuple[Order, int]]:
-    """The orders from which a fill of `qty` shares of `traded` takes shares, and how many of each.
+    """The orders from which a broker takes shares for a fill of `qty` shares of `traded`, and how many of each.
 
     `siblings` are the working orders of one parent, oldest first, with or without `traded` itself. A stop and a target
     stand for the same shares: each loses what the other, or an exit, trades. Exits stand beside each other: they lose

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
-from mqk.engine import Cancelled, EngineError, Permit, Rejected, ReplaceRejected
+from mqk.engine import Cancelled, CancelRejected, EngineError, Permit, Rejected, ReplaceRejected
 from mqk.engine.gate import authorise, authorise_replacement
+from mqk.engine.linkage import TOO_MUCH, outgrown
 from mqk.orders import Leg, Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted
@@ -71,7 +72,7 @@ class Dispatcher:
         try:
             if self._unsettled:
                 self.settle(now)
-            self._cancel()
+            self._cancel(now)
             self._change(now)
             while (order := self._claim(now)) is not None:
                 self._send(*order, now)
@@ -83,14 +84,18 @@ class Dispatcher:
         self.waiting = False
         return True
 
-    def _cancel(self) -> None:
+    def _cancel(self, now: int) -> None:
         """Cancel what the engine wants cancelled: once, and after a restart once more, which does no harm."""
         desk = self._desk
         for order in list(desk.state.working.values()):
             key = order.client_order_id
             asked = (key, len(order.events))
             if order.status is OrderStatus.PENDING_CANCEL and asked not in self._cancelled:
-                desk.broker.cancel(key)
+                if not desk.broker.cancel(key) and order.replace_qty is not None:
+                    # Its last fill is on its way; a change that was asked for before, and never sent, is not.
+                    with desk.leading() as conn:
+                        rejected = CancelRejected(key, "nothing of it is left to cancel", now)
+                        tell(conn, desk.run_id, f"{key}:cancel-rejected-{len(order.events)}", rejected, now)
                 self._cancelled.add(asked)
                 desk.probe.passed(Step.CANCEL_SENT, key)
 
@@ -104,7 +109,9 @@ class Dispatcher:
                 continue
             order = replace(held, qty=held.replace_qty, limit_price=held.replace_limit, stop_price=held.replace_stop)
             leave = authorise_replacement(desk.state, order, epoch=desk.lead.epoch, now=now, ttl=self._ttl)
-            if not isinstance(leave, Permit):
+            if held.leg is not None and outgrown(desk.state, order):
+                why: str | None = TOO_MUCH
+            elif not isinstance(leave, Permit):
                 why = f"kept back by {', '.join(leave.deciding)}"
             elif desk.broker.replace(leave, order):
                 why = None
@@ -143,6 +150,9 @@ class Dispatcher:
         held = desk.state.orders.get(key)
         if held is not None and held.status is OrderStatus.PENDING_CANCEL:
             self._withdraw(conn, key, "cancelled before it was sent", now)
+            return None
+        if held is not None and held.leg is not None and outgrown(desk.state, held):
+            self._withdraw(conn, key, TOO_MUCH, now)
             return None
         try:
             leave = authorise(desk.state, order, epoch=desk.lead.epoch, now=now, ttl=self._ttl)

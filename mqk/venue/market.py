@@ -59,7 +59,6 @@ class SimulatedMarket:
         "_room",
         "_rules",
         "_seen",
-        "_unanswered",
         "_whole",
         "special",
     )
@@ -77,8 +76,6 @@ class SimulatedMarket:
         self._seen: set[str] = set()
         # By symbol: the bar in which something of it was last to fill, by its end, and our shares of it that are left.
         self._room: dict[str, tuple[int, int]] = {}
-        # Orders of which nothing is left, with a change on its way that has not been answered.
-        self._unanswered: list[str] = []
         # How many orders rest that `within`, `over` and `expire` have anything to do with.
         self.special = 0
 
@@ -108,8 +105,6 @@ class SimulatedMarket:
             plain = self._whole and order.type is OrderType.MARKET and order.leg is None
             self.special += not plain
             resting = Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain=plain)
-            if order.reduced:
-                resting.reduced = order.reduced
             book.orders.append(resting)
         return Accepted(order.client_order_id, now)
 
@@ -183,7 +178,7 @@ class SimulatedMarket:
                     events += self._told(book, resting, at)
                 if resting.asked is None or resting in book.orders:
                     events += self._at_open(book, resting, bar, at)
-        return events + self._refused(at) if self._unanswered else events
+        return events
 
     def within(self, bar: Bar, *, born: bool = False) -> list[Event]:
         """What happens after the open of a bar and is known when it ends, to each order once.
@@ -221,9 +216,9 @@ class SimulatedMarket:
                 if qty:
                     done.append(resting)
                     paid = touch.price if price is None else price
-                    events.append(self._fill(book, resting, qty, paid, touch.price, bar.end))
+                    events += self._fill(book, resting, qty, paid, touch.price, bar.end)
             events += self._at_once(book, resting, bar.end)
-        return events + self._refused(bar.end)
+        return events
 
     def over(self, bar: Bar) -> list[Event]:
         """The end of a bar: the changes and cancels that reach the market then."""
@@ -290,7 +285,7 @@ class SimulatedMarket:
             if qty:
                 resting.seen = book.opened
                 paid = touch.price if price is None else price
-                yield self._fill(book, resting, qty, paid, bar.open, at)
+                yield from self._fill(book, resting, qty, paid, bar.open, at)
         yield from self._at_once(book, resting, at)
 
     def _at_once(self, book: Book, resting: Resting, at: int) -> Iterator[Event]:
@@ -347,7 +342,7 @@ class SimulatedMarket:
     def _price(self, side: Side, price: int, bar: Bar) -> int:
         return self._costs.fill_price(side, price, bar.high, bar.low, bar.close)
 
-    def _fill(self, book: Book, resting: Resting, qty: int, price: int, mark: int, at: int) -> Filled:
+    def _fill(self, book: Book, resting: Resting, qty: int, price: int, mark: int, at: int) -> list[Event]:
         order, fees = resting.order, self._costs.fees
         resting.filled += qty
         resting.fills += 1
@@ -359,41 +354,36 @@ class SimulatedMarket:
             resting.value += qty * price
             fee = fees.of(resting.traded, resting.value) - resting.fee
             resting.fee += fee
-        if order.leg is not None:
-            self._take_off(book, resting, qty)
-        if not resting.left:
-            self._leave(book, resting)
+        taken: list[tuple[Resting, int]] = [] if order.leg is None else _take_off(book, resting, qty)
         name = order.client_order_id
         fill = Fill(f"{name}-{resting.fills}", name, order.symbol, order.side.value, qty, price, fee, at)
-        return Filled(fill, name, mark=mark)
-
-    def _take_off(self, book: Book, traded: Resting, qty: int) -> None:
-        """What an order of a bracket trades is taken off the others; the books know it too, so nobody has to say so."""
-        same = {
-            each.order.client_order_id: each
-            for each in book.orders
-            if each.order.leg is not None and each.order.parent_id == traded.order.parent_id
-        }
-        for order, taken in taken_off(traded.as_it_stands(), qty, [each.as_it_stands() for each in same.values()]):
-            other = same[order.client_order_id]
-            other.reduced += taken
-            if not other.left:
-                self._leave(book, other)
-
-    def _leave(self, book: Book, resting: Resting) -> None:
-        """Nothing of an order is left, and with it nothing that a change still on its way could change."""
-        self._remove(book, resting)
-        if resting.replacement is not None:
-            self._unanswered.append(resting.order.client_order_id)
-
-    def _refused(self, at: int) -> list[Event]:
-        """What is said of changes to orders of which nothing is left."""
-        told: list[Event] = [ReplaceRejected(name, "nothing of it is left to change", at) for name in self._unanswered]
-        self._unanswered.clear()
-        return told
+        events: list[Event] = [Filled(fill, name, mark, tuple((each.order.client_order_id, n) for each, n in taken))]
+        for each, _ in taken:
+            if not each.left:
+                self._remove(book, each)
+                events.append(Cancelled(each.order.client_order_id, "one cancels the other", at))
+        if not resting.left:
+            self._remove(book, resting)
+            if resting.replacement is not None:
+                events.append(ReplaceRejected(name, "nothing of it is left to change", at))
+        return events
 
     def _remove(self, book: Book, resting: Resting) -> None:
         self.special -= not resting.plain
         if len(book.orders) == 1:
             del self._books[resting.order.symbol]
         book.orders = [each for each in book.orders if each is not resting]
+
+
+def _take_off(book: Book, traded: Resting, qty: int) -> list[tuple[Resting, int]]:
+    """Take what an order of a bracket trades off the others that rest here: which, and how many shares of each."""
+    same = {
+        each.order.client_order_id: each
+        for each in book.orders
+        if each.order.leg is not None and each.order.parent_id == traded.order.parent_id
+    }
+    found = taken_off(traded.as_it_stands(), qty, [each.as_it_stands() for each in same.values()])
+    taken = [(same[order.client_order_id], shares) for order, shares in found]
+    for each, shares in taken:
+        each.reduced += shares
+    return taken

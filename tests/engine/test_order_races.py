@@ -100,14 +100,17 @@ class Race(RuleBasedStateMachine):
         self.book[key] = after
         self.traded += order.side.sign * qty
         fill = Fill(f"f{self.number}", key, "SPY", order.side.value, qty, PRICE, 0, self.desk.state.now)
-        self.fills.append(Filled(fill, key))
+        smaller: list[tuple[Order, int]] = []
         if order.leg is not None:
             siblings = [each for each in self.book.values() if each.parent_id == order.parent_id and each.leaves]
-            for sibling, taken in taken_off(after, qty, siblings):
-                left = replace(sibling, reduced=sibling.reduced + taken)
-                self.book[sibling.client_order_id] = left
-                if not left.leaves:
-                    self.ends(left)
+            smaller = taken_off(after, qty, siblings)
+        told = tuple((sibling.client_order_id, taken) for sibling, taken in smaller)
+        self.fills.append(Filled(fill, key, taken_off=told))
+        for sibling, taken in smaller:
+            left = replace(sibling, reduced=sibling.reduced + taken)
+            self.book[sibling.client_order_id] = left
+            if not left.leaves:
+                self.ends(left)
 
     def ends(self, order: Order) -> None:
         self.book[order.client_order_id] = replace(order, status=OrderStatus.CANCELLED)

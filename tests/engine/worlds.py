@@ -15,7 +15,7 @@ from mqk.analysis.names import rests_on, texts_of
 from mqk.engine import BarArrived, Effect, EngineState, Event, Filled, Submit, step
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import TIMEFRAMES, Bar, calendar_of
-from mqk.orders import Order
+from mqk.orders import Order, taken_off
 from mqk.policy import Bundle, LimitValue, Span, StrategySpec, effective_bundle, load_policies, shipped_policies_dir
 from mqk.portfolio import Fill
 from mqk.strategies import Context, Param, Registry, StrategyHost, Targets
@@ -159,7 +159,7 @@ class Desk:
         return effects
 
     def fill(self, order: Order, price: int, qty: int | None = None, *, fee: int = 0, name: str = "1") -> list[Effect]:
-        """A fill of an order, whole unless said otherwise, now."""
+        """A fill of an order, whole unless said otherwise, now, by a broker that links orders of one parent."""
         size = order.qty if qty is None else qty
         made = Fill(
             f"{order.client_order_id}-{name}",
@@ -171,7 +171,11 @@ class Desk:
             fee,
             self.state.now,
         )
-        return self.tell(Filled(made, order.client_order_id))
+        group = self.state.groups.get(order.parent_id)
+        after = replace(order, filled=order.filled + size)
+        linked = [] if group is None or order.leg is None else taken_off(after, size, tuple(group.orders.values()))
+        told = tuple((each.client_order_id, shares) for each, shares in linked)
+        return self.tell(Filled(made, order.client_order_id, taken_off=told))
 
     def hold(self, symbol: str, qty: int, minute: int, price: int) -> None:
         """Come to hold a position at a price, by an order and its fill."""
