@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine.brackets import RESTING, guard, leave, tend
+from mqk.engine.brackets import RESTING, guard_entry, guard_held, leave, tend
 from mqk.engine.errors import EngineError
 from mqk.engine.placing import GUARDING, change, place, pull, pull_priced
 from mqk.orders import Intent, OrderError, OrderType, Side, targets_to_orders
@@ -67,13 +67,17 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
             exits.append(intent._replace(qty=reducing))
         if growing:
             entries.append(intent._replace(qty=growing))
+    for symbol, want in targets.items():
+        if type(want) is Target and want.guards and symbol in known:
+            # Before anything leaves: what takes shares out beside their stop belongs to it.
+            guard_held(state, known[symbol], want, reason, effects)
     for intent in exits:
         leave(state, known[intent.symbol], intent, reason, effects)
     sized = [whole for each in entries if (whole := _sized(state, each)) is not None]
     begun = {intent.symbol: place(state, intent, reason, effects) for intent in sized}
     for symbol, want in targets.items():
         if type(want) is Target and want.guards and symbol in known:
-            guard(state, known[symbol], want, begun.get(symbol))
+            guard_entry(state, known[symbol], want, begun.get(symbol))
             tend(state, known[symbol], effects)
 
 

@@ -47,8 +47,8 @@ class Bracket:
         self.side = side
         self.legs = {Leg.STOP: 0, Leg.TARGET: 0}
         self.stop = self.target = ""
-        # For how many shares each was last placed, and what was last asked of each, and when: refused at an instant, the
-        # same is not asked again at that instant, or it would be asked and refused without end.
+        # For how many shares each was last placed, and what was last asked of each, and when: what is refused is not
+        # asked again at that instant, or it would be asked and refused without end.
         self.tried: dict[Leg, tuple[int, int]] = {}
         self.changes: dict[Leg, tuple[int, int, int | None, int | None]] = {}
         self.exposed_since: int | None = None
@@ -103,24 +103,36 @@ class Bracket:
         ]  # fmt: skip
 
 
-def guard(state: EngineState, line: Line, want: Target, entry: Order | None) -> None:
-    """Remember how a position is to be guarded, begun by `entry` or held already; nothing when there is neither."""
+def guard_held(state: EngineState, line: Line, want: Target, reason: str, effects: list[Effect]) -> None:
+    """Remember how a position that is held is to be guarded; nothing where none is held on the side that is wanted.
+
+    Orders that take shares of it out and do not belong to its guard are taken back: they would trade beside its stop.
+    """
     side = Side.SELL if want.qty > 0 else Side.BUY
+    if _held(line, side) <= 0:
+        return
     bracket = line.brackets.get(side)
-    held = _held(line, side)
     if bracket is not None:
-        if held > 0:
-            bracket.ask(want)
-        else:
-            bracket.begin(want)
+        bracket.ask(want)
         return
-    if entry is not None:
-        parent = entry.client_order_id
-    elif held > 0:
-        parent = client_order_id(state.engine, state.run_id, state.sequence)
-        state.sequence += 1
-    else:
+    _begin(state, line, side, client_order_id(state.engine, state.run_id, state.sequence), want)
+    state.sequence += 1
+    pull(state, [order for order in state.working_of(line.symbol, side) if order.reduce_only], reason, effects)
+
+
+def guard_entry(state: EngineState, line: Line, want: Target, entry: Order | None) -> None:
+    """Remember how a position is to be guarded that `entry` begins, or whose entry is at work already."""
+    side = Side.SELL if want.qty > 0 else Side.BUY
+    if _held(line, side) > 0:
         return
+    bracket = line.brackets.get(side)
+    if bracket is not None:
+        bracket.begin(want)
+    elif entry is not None:
+        _begin(state, line, side, entry.client_order_id, want)
+
+
+def _begin(state: EngineState, line: Line, side: Side, parent: str, want: Target) -> None:
     line.brackets[side] = Bracket(parent, line.symbol, side, want)
     state.guarded[line.symbol] = line
 
@@ -138,17 +150,25 @@ def tend(state: EngineState, line: Line, effects: list[Effect]) -> None:
                 bracket.follow(line.price)
         elif line.bar is not None and line.bar.end > bracket.opened_at:
             bracket.follow(line.bar.high if bracket.side is Side.SELL else line.bar.low)
+        # What other orders take out is not to be sold a second time.
+        left = held - sum(each.leaves for each in state.working_of(line.symbol, bracket.side) if _is_apart(each))
         if bracket.protect is not None:
-            bracket.stop = _keep(state, bracket, Leg.STOP, bracket.stop, held, effects)
+            if left > 0:
+                bracket.stop = _keep(state, bracket, Leg.STOP, bracket.stop, left, effects)
             _watch(state, line, bracket, held, effects)
-        if bracket.take_profit is not None:
-            bracket.target = _keep(state, bracket, Leg.TARGET, bracket.target, held, effects)
+        if bracket.take_profit is not None and left > 0:
+            bracket.target = _keep(state, bracket, Leg.TARGET, bracket.target, left, effects)
 
 
 def late(state: EngineState, effects: list[Effect]) -> None:
     """Look after the positions that wait for a stop to be accepted: the deadline may have passed."""
     for symbol in tuple(state.exposed):
         tend(state, state.lines[symbol], effects)
+
+
+def _is_apart(order: Order) -> bool:
+    """Whether an order takes shares out without belonging to what guards them."""
+    return order.reduce_only and order.leg is None
 
 
 def _held(line: Line, side: Side) -> int:

@@ -69,8 +69,8 @@ class Filled:
     """Shares of an order traded.
 
     `mark` is the market's price at that moment in micros, when the broker tells it; without one the price of the fill
-    stands for it, so that the shares are never valued at a price from before the fill. `taken_off` are the orders of the
-    same parent that the broker made smaller for it, by id, and by how many shares: only what it says is taken off.
+    stands for it, so that the shares are never valued at a price from before the fill. `taken_off` are the orders of
+    the same parent that the broker made smaller for it, by id, and by how many shares: only what it says is taken off.
     """
 
     fill: Fill

@@ -16,9 +16,9 @@ from mqk.orders import EventKind, Leg, OrderEvent, Side, most_to_fill
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mqk.engine.events import Filled
     from mqk.engine.lines import Line
     from mqk.engine.state import EngineState
-    from mqk.engine.events import Filled
     from mqk.orders import Order
 
 

@@ -171,11 +171,14 @@ class Desk:
             fee,
             self.state.now,
         )
-        group = self.state.groups.get(order.parent_id)
-        after = replace(order, filled=order.filled + size)
-        linked = [] if group is None or order.leg is None else taken_off(after, size, tuple(group.orders.values()))
-        told = tuple((each.client_order_id, shares) for each, shares in linked)
-        return self.tell(Filled(made, order.client_order_id, taken_off=told))
+        return self.tell(Filled(made, order.client_order_id, taken_off=self._linked(order, size)))
+
+    def _linked(self, order: Order, qty: int) -> tuple[tuple[str, int], ...]:
+        if order.leg is None:
+            return ()
+        siblings = tuple(self.state.groups[order.parent_id].orders.values())
+        found = taken_off(replace(order, filled=order.filled + qty), qty, siblings)
+        return tuple((each.client_order_id, shares) for each, shares in found)
 
     def hold(self, symbol: str, qty: int, minute: int, price: int) -> None:
         """Come to hold a position at a price, by an order and its fill."""
