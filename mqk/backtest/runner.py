@@ -296,7 +296,7 @@ class _Run:
             return None
         if order.status is OrderStatus.PENDING_CANCEL:
             return Cancelled(order.client_order_id, "taken back before it left", state.now)
-        if order.leg is not None and outgrown(state, order):
+        if outgrown(state, order, order.qty):
             return Cancelled(order.client_order_id, TOO_MUCH, state.now)
         leave = authorise(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):
@@ -312,7 +312,7 @@ class _Run:
             return None
         if held.status is not OrderStatus.PENDING_REPLACE:
             return ReplaceRejected(order.client_order_id, "taken back before it left", state.now)
-        if held.leg is not None and outgrown(state, replace(held, qty=order.qty)):
+        if outgrown(state, held, order.qty):
             return ReplaceRejected(order.client_order_id, TOO_MUCH, state.now)
         leave = authorise_replacement(state, order, epoch=_EPOCH, now=state.now, ttl=_TTL)
         if isinstance(leave, Permit):

@@ -90,14 +90,16 @@ def taken_off(state: EngineState, order: Order, told: Filled) -> list[Order]:
     return smaller
 
 
-def outgrown(state: EngineState, order: Order) -> bool:
-    """Whether an order with a parent, as it is about to leave, is for more than is held by now.
+def outgrown(state: EngineState, order: Order, total: int) -> bool:
+    """Whether an order that belongs to a position, about to be at the market for a total, is for more than is held now.
 
     What was decided while fills were on their way is taken back then, and decided again.
     """
+    if order.leg is None:
+        return False
     line = state.lines[order.symbol]
     held = line.qty if order.side is Side.SELL else -line.qty
-    asked = order.qty - order.filled - order.reduced
+    asked = total - order.filled - order.reduced
     group = state.groups.get(order.parent_id)
     if order.leg is Leg.EXIT and group is not None:
         others = (each for each in group.orders.values() if each.client_order_id != order.client_order_id)

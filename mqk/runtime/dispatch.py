@@ -109,7 +109,7 @@ class Dispatcher:
                 continue
             order = replace(held, qty=held.replace_qty, limit_price=held.replace_limit, stop_price=held.replace_stop)
             leave = authorise_replacement(desk.state, order, epoch=desk.lead.epoch, now=now, ttl=self._ttl)
-            if held.leg is not None and outgrown(desk.state, order):
+            if outgrown(desk.state, held, order.qty):
                 why: str | None = TOO_MUCH
             elif not isinstance(leave, Permit):
                 why = f"kept back by {', '.join(leave.deciding)}"
@@ -151,7 +151,7 @@ class Dispatcher:
         if held is not None and held.status is OrderStatus.PENDING_CANCEL:
             self._withdraw(conn, key, "cancelled before it was sent", now)
             return None
-        if held is not None and held.leg is not None and outgrown(desk.state, held):
+        if held is not None and outgrown(desk.state, held, held.qty):
             self._withdraw(conn, key, TOO_MUCH, now)
             return None
         try:

@@ -174,9 +174,10 @@ class Desk:
         return self.tell(Filled(made, order.client_order_id, taken_off=self._linked(order, size)))
 
     def _linked(self, order: Order, qty: int) -> tuple[tuple[str, int], ...]:
-        if order.leg is None:
+        group = self.state.groups.get(order.parent_id)
+        if order.leg is None or group is None:
             return ()
-        siblings = tuple(self.state.groups[order.parent_id].orders.values())
+        siblings = tuple(group.orders.values())
         found = taken_off(replace(order, filled=order.filled + qty), qty, siblings)
         return tuple((each.client_order_id, shares) for each, shares in found)
 
