@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from ctypes import Array, c_int64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -160,8 +161,12 @@ class _Reading:
         odd[1:] |= (table[1:, 1] == table[:-1, 1]) & (table[1:, 0] == table[:-1, 0])
         others = [number for number, (_, timeframe) in enumerate(self._series) if timeframe != self._timeframe]
         odd |= np.isin(table[:, 0], others)
-        odd[[row for row, bar in enumerate(self._stream) if bar.ex is not None]] = True
-        for instant in set(np.searchsorted(self._firsts, np.flatnonzero(odd), "right") - 1):
+        instants = set(np.searchsorted(self._firsts, np.flatnonzero(odd), "right") - 1)
+        # What goes ex does so before its session, whichever of its bars tells of it.
+        ex = [row for row, bar in enumerate(self._stream) if bar.ex is not None]
+        sessions = np.frombuffer(self._sessions, np.int64)
+        instants |= set(np.searchsorted(sessions, sessions[np.searchsorted(self._firsts, ex, "right") - 1], "left"))
+        for instant in instants:
             self._flags[instant] = 1
 
 
@@ -202,6 +207,11 @@ class Played:
         self.played = run.played
         self.equity, self.cash = run.equity[: self.played], run.cash[: self.played]
         self.stopped = p.REASONS[run.stopped] if run.stopped else None
+
+    @property
+    def block(self) -> Array[c_int64]:
+        """The memory of the kernel."""
+        return self._memory.block
 
     @property
     def orders(self) -> int:
@@ -319,11 +329,11 @@ def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> array[int]:
     return answer
 
 
-def play(kernel: Kernel, columns: Columns, targets: Sequence[int]) -> Played:
+def play(kernel: Kernel, columns: Columns, targets: Sequence[int], *, keeps: bool = False) -> Played:
     """Play all instants, every rule enforced, as far as nothing unusual comes.
 
-    `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. Raises BacktestError "data"
-    for a target that is none.
+    `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. With `keeps`, the moment of
+    each order is kept for the record. Raises BacktestError "data" for a target that is none.
     """
     import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
 
@@ -336,7 +346,7 @@ def play(kernel: Kernel, columns: Columns, targets: Sequence[int]) -> Played:
     if ((given > p.SHARES_MOST) | (given < -p.SHARES_MOST)).any():
         raise BacktestError("data", f"a target is above {p.SHARES_MOST} shares")
     # No bar makes more than two orders, one out of a position and one into another.
-    run = Playing(kernel, columns, min(2 * len(bars) + 1, ROOM))
+    run = Playing(kernel, columns, min(2 * len(bars) + 1, ROOM), keeps=keeps)
     wants = np.zeros((len(bars), p.WANT), np.int64)
     wants[:, p.WANT_BAR], wants[:, p.WANT_TARGET], wants[:, p.WANT_COUNT] = bars, given, 1
     wants[:, p.WANT_SYMBOL] = np.frombuffer(columns.symbols, dtype=np.int64)[bars]

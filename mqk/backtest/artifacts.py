@@ -72,17 +72,17 @@ def orders_csv(record: Recorder, orders: Mapping[str, Order]) -> bytes:
     """Every order that was placed, as it ended."""
     header = ("client_order_id", "at", "symbol", "side", "qty", "type", "worst_price", "status", "filled", "reason")
     rows = []
-    for submit in record.submitted:
-        order = orders[submit.order.client_order_id]
+    for name, at, worst_price in record.submitted:
+        order = orders[name]
         rows.append(
             (
                 order.client_order_id,
-                format_instant(submit.at),
+                format_instant(at),
                 order.symbol,
                 order.side.value,
                 order.qty,
                 order.type.value,
-                decimal_text(submit.worst_price),
+                decimal_text(worst_price),
                 order.status.value,
                 order.filled,
                 order.reason,
@@ -143,7 +143,7 @@ def equity_csv(record: Recorder) -> bytes:
     amount, amounts = 0, f"{decimal_text(0)},{decimal_text(0)}"
     known = 0
     add = lines.append
-    for at, equity, cash in record.curve:
+    for at, equity, cash in zip(*record.curve.columns(), strict=True):
         since = at - day
         if not 0 <= since < DAY_MICROS:
             day = at // DAY_MICROS * DAY_MICROS

@@ -184,6 +184,12 @@ class RecordedFeed:
             within = due <= self._close
             self._await(symbol, end, due if within else self._answer(end, timeframe, end - TIMEFRAMES[timeframe])[1])
 
+    def come_to(self, bars: Iterable[Bar]) -> None:
+        """Bars came of which nobody asked: the last of every symbol, in the order of their ends."""
+        for bar in bars:
+            self.enter(bar.end)
+            self.arrive(bar)
+
     def _await(self, symbol: str, end: int, due: int) -> None:
         """The next bar of a symbol is due, if any is to come."""
         if end < self._last.get(symbol, _NEVER):

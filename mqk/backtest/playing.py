@@ -35,12 +35,24 @@ class Playing:
     BacktestError "bars" for bars of a timeframe that the engine does not trade.
     """
 
-    __slots__ = ("_arrays", "_columns", "_facts", "_kernel", "_room", "cash", "equity", "memory", "stopped", "wants")
+    __slots__ = (
+        "_arrays",
+        "_columns",
+        "_facts",
+        "_keeps",
+        "_kernel",
+        "_room",
+        "cash",
+        "equity",
+        "memory",
+        "stopped",
+        "wants",
+    )
 
-    def __init__(self, kernel: Kernel, columns: Columns, room: int = ROOM) -> None:
+    def __init__(self, kernel: Kernel, columns: Columns, room: int = ROOM, *, keeps: bool = False) -> None:
         if columns.timeframe not in kernel.guards.bundle.timeframes:
             raise BacktestError("bars", f"the engine does not trade bars of `{columns.timeframe}`")
-        self._kernel, self._columns, self._room = kernel, columns, room
+        self._kernel, self._columns, self._room, self._keeps = kernel, columns, room, keeps
         count = len(columns.ends)
         self.wants = array("q")
         self.equity, self.cash = array("q", [0]) * count, array("q", [0]) * count
@@ -83,7 +95,7 @@ class Playing:
         return False
 
     def _begin(self) -> None:
-        self.memory = Memory.of(self._kernel, self._columns.names, self._columns.plans, self._room)
+        self.memory = Memory.of(self._kernel, self._columns.names, self._columns.plans, self._room, keeps=self._keeps)
         self._facts = self._kernel.buffer(self._columns.timeframe)
 
     def _play(self, last: int, *, opened: bool) -> None:

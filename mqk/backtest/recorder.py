@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.audit import AuditTrail, quoted_json
+from mqk.backtest.curve import Curve
 from mqk.engine import (
     Adjusted,
     BarRejected,
@@ -84,7 +85,8 @@ class Recorder:
         self.audit = AuditTrail()
         # Refusals that only repeat the last one of their symbol: one line says how often, when something else happens.
         self._again: dict[str, tuple[Refused, int]] = {}
-        self.submitted: list[Submit] = []
+        # Of each order that was placed: its id, when, and the worst price at which it was judged.
+        self.submitted: list[tuple[str, int, int]] = []
         self.fills: list[Fill] = []
         # What went ex of shares that were held.
         self.actions: list[Adjusted] = []
@@ -103,7 +105,7 @@ class Recorder:
         self.failed: str | None = None
         self._said: Decision | None = None
         # The equity curve: instant, equity and cash, one point for every instant of the feed, after all its bars.
-        self.curve: list[tuple[int, int, int]] = []
+        self.curve = Curve()
 
     def effect(self, effect: Effect) -> None:
         """Write down what the engine asked for, or said."""
@@ -118,7 +120,7 @@ class Recorder:
                     self.refused_by_rule.setdefault(rule, effect)
             case Submit(order=order):
                 self._tell_again(order.symbol, effect.at)
-                self.submitted.append(effect)
+                self.submitted.append((order.client_order_id, effect.at, effect.worst_price))
             case Adjusted():
                 self.actions.append(effect)
             case BarRejected():
@@ -137,9 +139,7 @@ class Recorder:
         """Write down that a strategy failed: the run ends here, with what it came to and why."""
         # The strategy was asked at an instant whose bars are in, and which has no point of the curve yet.
         at = state.now = max(state.now, state.context.now)
-        if self.curve and self.curve[-1][0] >= at:
-            self.curve.pop()
-        self.curve.append((at, state.account.equity, state.account.cash))
+        self.curve.end((at, state.account.equity, state.account.cash))
         self.failed = reason
         self.audit.append(at, "aborted", {"reason": reason})
         self.close(at)
@@ -160,8 +160,7 @@ class Recorder:
         """Write down what the market said, where it changed something: that it took an order goes without saying."""
         match event:
             case Filled(fill=fill):
-                self.fills.append(fill)
-                self.audit.keep(at, "fill", _fill, fill)
+                self.filled(fill, at)
             case Rejected(client_order_id=order, reason=reason):
                 self.audit.append(at, "reject", {"client_order_id": order, "reason": reason})
             case Cancelled(client_order_id=order, reason=reason):
@@ -178,6 +177,18 @@ class Recorder:
                 self.audit.append(at, "replace_rejected", {"client_order_id": order, "reason": reason})
             case _:
                 pass
+
+    def placed(self, name: str, symbol: str, at: int, worst_price: int, text: str) -> None:
+        """Write down an order of which there is nothing to say but `text`, the JSON of its effect."""
+        if self._again:
+            self._tell_again(symbol, at)
+        self.submitted.append((name, at, worst_price))
+        self.audit.keep(at, Submit.kind, _itself, text)
+
+    def filled(self, fill: Fill, at: int) -> None:
+        """Write down a fill that was booked."""
+        self.fills.append(fill)
+        self.audit.keep(at, "fill", _fill, fill)
 
     def trade(self, gain: int) -> None:
         """Count a fill that closed something, and what it gained before fees."""
@@ -205,6 +216,10 @@ class Recorder:
 
 def _told(effect: Effect) -> dict[str, Any]:
     return _placeless(effect.to_json())
+
+
+def _itself(text: str) -> str:
+    return text
 
 
 def _fill(fill: Fill) -> str:

@@ -14,7 +14,7 @@ from mqk.backtest.between import held_by, in_progress, met, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
-from mqk.backtest.quiet import Quiet
+from mqk.backtest.playback import playback
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.stream import one_by_one
 from mqk.engine import (
@@ -71,7 +71,7 @@ def played(
 ) -> Generator[Turn, None, None]:
     """Play bars in order to their end. `beside` are the coarser ones; `ends` say when recordings end that go on.
 
-    `native` has the compiled kernel look for what is quiet first. `in_turns` with other engines, it stops before each
+    `native` has the compiled kernel play what it can, first. `in_turns` with other engines, it stops before each
     instant and yields it, with the engine, to be told what the others have come to; and at `OVER`, when all are played.
     """
     guards = state.guards
@@ -86,8 +86,8 @@ def played(
         native, instants.until = False, one_by_one(instants, stream, first)
     try:
         with without_garbage_collection():
-            run.quiet = Quiet.of(guards, state.host, stream, columns, instants, calendar) if native else None
-            yield from run.play(stream, instants, on_progress, in_turns=in_turns)
+            first = run.play_back(stream, columns, instants) if native else 0
+            yield from run.play(stream, instants, on_progress, first=first, in_turns=in_turns)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault
@@ -116,37 +116,33 @@ class _Run:
         self._was_late = False
         # Whether bars came of which the feed was not asked.
         self._passed = False
-        self.quiet: Quiet | None = None
         self.beside: Beside | None = None
         self._held, self._in_progress = held_by(state), in_progress(state, self.feed)
         latency, rules = bundle.execution.latency_bars, FillRules.of_policy(bundle.execution)
         self._market = SimulatedMarket(state.costs, latency, epoch=_EPOCH, bundle=bundle.sha256, rules=rules)
 
     def play(
-        self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None, *, in_turns: bool
+        self, stream: Sequence[Bar], instants: Instants, on_progress: Progress | None, *, first: int, in_turns: bool
     ) -> Iterator[Turn]:
-        """Play all bars: at each instant the fills at the open, then silent feeds, then the bars themselves."""
+        """Play bars from an instant on: at each the fills at the open, then silent feeds, then the bars themselves."""
         state, market = self._state, self._market
         account = state.account
-        add_point = self._record.curve.append
+        add_point = self._record.curve.add
         starts, until = instants.starts, instants.until
         total, told = len(stream), 0
-        instant, last = 0, len(until)
+        instant, last = first, len(until)
         while instant < last:
             stop = until[instant]
             if in_turns:
                 yield stream[starts[instant]].end, state
                 stop = min(stop, instant + 1)
-            passed = self._pass_over(stream, instant)
-            if passed > instant:
-                instant = passed
-            elif stop > instant and not self._was_late and ahead.can_play(state):
+            if stop > instant and not self._was_late and ahead.can_play(state):
                 opened = market.busy
                 if opened:
                     self._open(stream[starts[instant] : starts[instant + 1]], self.feed.session)
                 if not opened or ahead.can_play(state):
-                    # While orders rest, the market is asked at every instant; and what is quiet is passed over.
-                    stop = instant + 1 if market.busy or self.quiet is not None else stop
+                    # While orders rest, the market is asked at every instant.
+                    stop = instant + 1 if market.busy else stop
                     instant, effects = ahead.play(state, stream, starts, instant, stop, add_point)
                     self._passed = True
                     if effects:
@@ -166,18 +162,15 @@ class _Run:
         if in_turns:
             yield OVER, state
 
-    def _pass_over(self, stream: Sequence[Bar], instant: int) -> int:
-        """Pass over what the kernel found quiet from an instant on; the one to go on with."""
-        quiet = self.quiet
-        if quiet is None or self._was_late or self._market.busy or not ahead.is_plain(self._state):
-            return instant
-        stop = quiet.stop(instant)
-        if stop > instant:
-            quiet.pass_over(self._state, stream, instant, stop, self._record.curve.extend)
-            self._passed = True
-        elif instant >= quiet.played:
-            self.quiet = None
-        return stop
+    def play_back(self, stream: Sequence[Bar], columns: Columns, instants: Instants) -> int:
+        """Have the kernel play what it can, and take over from it; returns the instant to go on with."""
+        played = playback(self._state, stream, columns, instants)
+        if played is None:
+            return 0
+        played.record(self._record)
+        played.hand_over(self.feed, self._market)
+        self._planned = self.feed.session
+        return played.count
 
     def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:
         """Play the bars of one instant, one event at a time; the market has been `opened` already, or not."""
@@ -212,7 +205,7 @@ class _Run:
             effects = step(state, event)
             if effects:
                 self._carry_out(effects)
-        self._record.curve.append((end, state.account.equity, state.account.cash))
+        self._record.curve.add((end, state.account.equity, state.account.cash))
 
     def finish(self) -> None:
         """The data is over: nothing more can fill, and what the engine would ask for now has no market to go to."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mqk.backtest.artifacts import MANIFEST, artifacts_of, artifacts_sha256, json_bytes
 from mqk.backtest.beside import parted
 from mqk.backtest.inputs import RunInput
-from mqk.backtest.quiet import pays
+from mqk.backtest.playback import pays
 from mqk.backtest.recorder import Recorder
 from mqk.backtest.runner import Progress, Turn, played
 from mqk.backtest.stream import in_order

@@ -203,7 +203,8 @@ def _bundle(bundle: Bundle) -> dict[str, Any]:
 
 def _stale(state: EngineState, record: Recorder) -> dict[str, int]:
     """What is held at the end at a price from before it, and since when: there was no bar to get out at."""
-    last = record.curve[-1][0] if record.curve else state.now
+    ends, _, _ = record.curve.columns()
+    last = ends[-1] if ends else state.now
     lines = ((symbol, state.lines[symbol].previous_end) for symbol in state.ledger.positions)
     return {symbol: end for symbol, end in lines if end is not None and end < last}
 
@@ -217,8 +218,10 @@ def _seed(bundle: Bundle) -> int | None:
 def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, artifacts: str = "") -> BacktestSummary:
     """The figures of a finished run."""
     capital = state.ledger.initial_cash
-    curve = [(at, equity) for at, equity, _ in record.curve]
-    figures = measure(capital, curve, state.ledger.entries, calendar_of(state.guards.bundle.calendar))
+    ends, equity, _ = record.curve.columns()
+    figures = measure(
+        capital, list(zip(ends, equity, strict=True)), state.ledger.entries, calendar_of(state.guards.bundle.calendar)
+    )
     worst = max(sorted(record.refused_by_rule), key=record.denied_by_rule.__getitem__, default=None)
     return BacktestSummary(
         engine=state.engine,

@@ -7,25 +7,29 @@ Recording decides nothing: an engine that records does what it would do without.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.dsl.windows import window_attribute
 from mqk.engine.figures import FIGURES, bar_age, market, order, position
 from mqk.guards.guard import bits
 from mqk.guards.points import ALLOW, Point, Result, most_severe
 from mqk.guards.record import order_head, other_head, plan
+from mqk.guards.record_columns import order_batch
 from mqk.guards.record_table import RecordTable
 from mqk.guards.whole import written_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mqk.engine.figures import Figure
     from mqk.engine.state import EngineState
     from mqk.guards import Decision, Guard, GuardSet
     from mqk.guards.record import Shot
+    from mqk.guards.record_columns import Moments
     from mqk.guards.views import Windows
 
+# What a mask comes to, by column: its place among what `_outcome` says.
+_OUTCOME: Final = ("engine", "bundle", "outcome", "deciding")
 # What is said where no rule says it: nothing is ordered at a price that nobody knows.
 NO_MARKET: Final = ("market",)
 _ORDER_ALONE: Final = frozenset({order, position, market, bar_age})
@@ -78,6 +82,29 @@ class Recording:
         client = kept_back if placed is None else placed
         head = order_head(name, self._run_id, state.run.mode, state.clock.now, outcome, state.order, client)
         self.table.add(Point.ORDER, head, shot)
+
+    def orders(self, state: EngineState, heads: Mapping[str, Any], moments: Moments, masks: Sequence[int]) -> None:
+        """Keep what the order guard said about many orders, in turn: `heads` say which, `masks` what.
+
+        `heads` are columns of `mqk.guards.record.Head` as Arrow has them; those that are left out are filled in here.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
+        count = len(masks)
+        if not count:
+            return
+        names = [self._name() for _ in masks]
+        outcomes = [self._outcome(mask) for mask in masks]
+        whole = {
+            name: pa.array(
+                [outcome[place] for outcome in outcomes], pa.string() if place < 3 else pa.list_(pa.string())
+            )
+            for place, name in enumerate(_OUTCOME)
+        }
+        always = {"run_id": self._run_id, "mode": state.run.mode, "point": Point.ORDER.value}
+        whole |= {name: pa.repeat(pa.scalar(word, pa.string()), count) for name, word in always.items()}
+        whole |= {"decision_id": pa.array(names, pa.string()), **heads}
+        self.table.take(Point.ORDER, lambda schema: order_batch(whole, moments, schema))
 
     def news(self, state: EngineState, decision: Decision, views: Mapping[str, object], symbol: str | None) -> None:
         """Keep a decision about a bar, a feed or the account."""

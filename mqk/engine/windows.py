@@ -67,7 +67,7 @@ class WindowCounts:
     Windows over sessions are missing while nobody has said which session it is.
     """
 
-    __slots__ = ("_by_stream", "_in_sessions", "_in_time", "_next", "_plan", "_unplaced", "view")
+    __slots__ = ("_by_stream", "_in_sessions", "_in_time", "_next", "_plan", "_unplaced", "_windows", "view")
 
     def __init__(self, specs: Sequence[WindowSpec]) -> None:
         self.view = Windows()
@@ -78,8 +78,8 @@ class WindowCounts:
         self._plan: SessionPlan | None = None
         # Whether anything happened in a session of which nothing was known.
         self._unplaced = False
-        for spec in specs:
-            window = _Window(spec)
+        self._windows = [_Window(spec) for spec in specs]
+        for spec, window in zip(specs, self._windows, strict=True):
             self._by_stream.setdefault(spec.stream, []).append(window)
             (self._in_time if spec.micros is not None else self._in_sessions).append(window)
             setattr(self.view, window.attribute, 0 if spec.micros is not None else MISSING)
@@ -170,6 +170,16 @@ class WindowCounts:
                     count, total = count - 1, total - amount
                 setattr(view, window.attribute, total if window.total else count)
         return view
+
+    def resume(self, events: Sequence[Sequence[_Entry]], plan: SessionPlan) -> None:
+        """Go on from what somebody else has counted: the events that every window holds, in the order of the specs."""
+        self._plan, self._next = plan, _NEVER
+        for window, entries in zip(self._windows, events, strict=True):
+            window.entries = deque(entries)
+            window.amount = sum(amount for _, _, amount in entries)
+            if window.micros is not None and entries:
+                self._next = min(self._next, entries[0][0] + window.micros)
+            setattr(self.view, window.attribute, window.answer())
 
     def contents(self) -> list[list[list[int]]]:
         """The events that every window holds, for a digest."""

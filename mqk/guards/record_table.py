@@ -9,7 +9,7 @@ that were given and could not be used. A window without a column was not counted
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
@@ -87,6 +87,11 @@ class RecordTable:
         if len(waiting) >= _CHUNK:
             self._settle(point)
 
+    def take(self, point: Point, make: Callable[[Any], Any]) -> None:
+        """Keep decisions that are columns already: `make` is given the schema, and makes a record batch of it."""
+        self._settle(point)
+        self._done.setdefault(point, []).append(make(arrow_schema(self.windows, self.lacking)))
+
     def _settle(self, point: Point) -> None:
         rows = self._waiting.pop(point, [])
         if rows:
@@ -115,7 +120,9 @@ def write(sink: Any, batches: Sequence[Any], windows: Iterable[str], lacking: Co
         for point in Point:
             ours = [batch for batch in batches if batch.column("point")[0].as_py() == point.value]
             if ours:
-                writer.write_table(pa.Table.from_batches(ours, schema), row_group_size=_GROUP)
+                # As one piece: into how many it was cut as it came is nobody's business.
+                whole = pa.Table.from_batches(ours, schema).combine_chunks()
+                writer.write_table(whole, row_group_size=_GROUP)
 
 
 def _batch(point: Point, rows: Sequence[tuple[Head, Shot]], schema: Any) -> Any:

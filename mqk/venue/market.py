@@ -51,17 +51,8 @@ class SimulatedMarket:
     """
 
     __slots__ = (
-        "_books",
-        "_bundle",
-        "_costs",
-        "_epoch",
-        "_latency",
-        "_room",
-        "_rules",
-        "_seen",
-        "_whole",
-        "special",
-    )
+        "_books", "_bundle", "_costs", "_epoch", "_latency", "_room", "_rules", "_seen", "_whole", "special"
+    )  # fmt: skip
 
     def __init__(
         self, costs: CostModel, latency: LatencyBars, *, epoch: int, bundle: str, rules: FillRules = WHOLE
@@ -87,6 +78,11 @@ class SimulatedMarket:
     def rests(self, symbol: str) -> bool:
         """Whether an order of this symbol rests here."""
         return symbol in self._books
+
+    def resume(self, resting: Resting) -> None:
+        """Have an order rest here that somebody else has played so far."""
+        self._seen.add(resting.order.client_order_id)
+        self._books.setdefault(resting.order.symbol, Book()).orders.append(resting)
 
     def submit(self, permit: Permit, order: Order, now: int) -> Event:
         """Take an order; the same one twice is taken once.

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqk.backtest import BacktestError
+from mqk.backtest import BacktestError, playback
 from mqk.backtest.arrays import Columns, Decided, Played, kernel_of, play, targets_of
 from mqk.backtest.artifacts import decimal_text
 from mqk.backtest.runs import run_files
@@ -100,8 +100,12 @@ def both(set_: GuardSet, bars: Sequence[Bar], timeframe: str, **params: str) -> 
     columns = Columns.of(bars, set_)
     played = play(kernel(set_), columns, targets_of(strategy, columns))
     summary, files = run_files(set_, bars, host=asked, native=False)
-    # What the kernel found quiet is passed over, and the artifacts are the same to the byte.
-    assert run_files(set_, bars, host=host(timeframe, **params), native=True)[0] == summary
+    # What the kernel has played is taken over, written down from its columns, and the same to the byte.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(playback, "kernel_of", kernel)
+        again, theirs = run_files(set_, bars, host=host(timeframe, **params), native=True)
+    assert [name for name in files if theirs[name] != files[name]] == []
+    assert again == summary
     agree(set_, columns, played, files)
     return played, files
 

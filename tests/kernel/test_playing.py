@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mqk.backtest.arrays import Columns, Played
 from mqk.backtest.playing import ROOM, Playing
-from mqk.backtest.runner import run_files
+from mqk.backtest.runs import run_files
 from mqk.engine.kernel import places as p
 from mqk.policy import Span, StrategySpec
 from mqk.strategies import Context, Param, Registry, StrategyHost

@@ -17,7 +17,7 @@ from mqk.dsl.lower import Lowered, lower
 from mqk.dsl.missing import MISSING as NOT_THERE
 from mqk.dsl.native import Native, available
 from mqk.dsl.types import Kind
-from mqk.engine.kernel import account, filling, loop, placing
+from mqk.engine.kernel import account, filling, loop, moments, placing
 from mqk.engine.kernel.places import MONEY_MOST, PRICE_MOST, SHARES_MOST, STREAMS
 from mqk.guards import Enforcement, Point
 from mqk.guards.catalogue import collections_at, facts_at
@@ -71,6 +71,7 @@ _FUNCTIONS: Final = (
     placing.show_order,
     placing.average_of,
     placing.judge_order,
+    moments.keep,
     placing.place,
     placing.work,
     placing.size,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mqk.market import SessionPlan
 
 _BPS: Final = 10_000
+_HELD: Final = 8
+"""How many symbols are held or at work, on average, as an order is judged, before more room is needed."""
 _FEW: Final = 2**20
 """What the parts of a cost model keep to, so that prices times them stay within 64 bits."""
 
@@ -33,10 +35,20 @@ class Memory:
     rows_most: int
 
     @classmethod
-    def of(cls, kernel: Kernel, symbols: Sequence[str], plans: Sequence[SessionPlan], rows_most: int) -> Memory:
-        """The memory of a run that has not begun."""
+    def of(
+        cls,
+        kernel: Kernel,
+        symbols: Sequence[str],
+        plans: Sequence[SessionPlan],
+        rows_most: int,
+        *,
+        keeps: bool = False,
+    ) -> Memory:
+        """The memory of a run that has not begun; one that `keeps` the moment in which each order is judged, or not."""
         windows = kernel.guards.windows
         alike = 1 << (2 * rows_most).bit_length()
+        moment = p.MOMENT_ENGINE + p.MOMENT_LINE + 1 + len(windows)
+        held_most = _HELD * rows_most if keeps else 0
         sizes = (
             (p.AT_LINES, p.LINE * len(symbols)),
             (p.AT_SESSIONS, p.PLAN * len(plans)),
@@ -46,6 +58,8 @@ class Memory:
             (p.AT_ALIKE, p.ALIKE * alike),
             (p.AT_ACTIVE, p.ACTIVE_MOST),
             (p.AT_FILLS, 2 * p.ACTIVE_MOST),
+            (p.AT_MOMENTS, moment * rows_most if keeps else 0),
+            (p.AT_HELD, p.HOLDING * held_most),
         )
         # Mapped, not filled: most of the room is never touched.
         length = p.SCALARS + sum(size for _, size in sizes)
@@ -56,6 +70,7 @@ class Memory:
             at += size
         memory = cls(block, rows_most)
         memory._begin(kernel, len(symbols), alike)
+        block[p.KEEPS], block[p.MOMENT], block[p.HELD_MOST] = keeps, moment, held_most
         for number, symbol in enumerate(symbols):
             line = block[p.AT_LINES] + number * p.LINE
             block[line + p.WORD] = kernel.layout.word(symbol)

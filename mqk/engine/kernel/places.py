@@ -71,7 +71,14 @@ TRADES_STREAM: Final = 4
 DAY_TRADES_STREAM: Final = 5
 RESULTS_STREAM: Final = 6
 LOSING_STREAM: Final = 7
-SCALARS: Final = 64
+# Moments are kept where somebody writes them down.
+KEEPS: Final = 64
+AT_MOMENTS: Final = 65
+MOMENT: Final = 66  # how long each is
+AT_HELD: Final = 67
+HELD: Final = 68  # how many holdings of all moments there are, and may be
+HELD_MOST: Final = 69
+SCALARS: Final = 72
 
 # -- a symbol ------------------------------------------------------------------------------------------------------
 LINE: Final = 96
@@ -165,6 +172,19 @@ ALIKE: Final = 4  # symbol and side, shares, when; and whether it is taken
 ACTIVE_MOST: Final = 64
 # As many symbols held or at work as the collection of positions has room for.
 POSITIONS_MOST: Final = 500
+
+# -- a moment: the engine, the order's symbol, where its holdings begin, and what every window says ------------------
+MOMENT_ENGINE: Final = OPEN + 1
+MOMENT_LINE: Final = TOUCHED
+HOLDING: Final = 8
+HOLDING_SYMBOL: Final = 0
+HOLDING_QTY: Final = 1
+HOLDING_BUY: Final = 2
+HOLDING_SELL: Final = 3
+HOLDING_PRICE: Final = 4
+HOLDING_EXPOSURE: Final = 5
+HOLDING_COST: Final = 6
+HOLDING_VALUE: Final = 7
 
 # -- why the kernel hands over -------------------------------------------------------------------------------------
 UNUSUAL: Final = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.account import expose, judge_account, record, show_account, show_time, show_window
+from mqk.engine.kernel.moments import keep
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import broken, denies, errors, guard, reads, show, show_given, side_word
 
@@ -99,7 +100,7 @@ def judge_order(m: Ints, f: Ints, a: Ints, row: int, line: int) -> int:
 
 def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: int, bar: int) -> int:
     """Judge one intent on the projected state; allowed, it is at work before the next one is judged."""
-    if m[p.ROWS] == m[p.ROWS_MOST]:
+    if m[p.ROWS] == m[p.ROWS_MOST] or (m[p.KEEPS] and m[p.HELD] + m[p.OPEN] + m[p.WORKING] > m[p.HELD_MOST]):
         m[p.STOPPED] = p.ROWS_FULL
         return 0
     line = m[p.AT_LINES] + symbol * p.LINE
@@ -115,6 +116,8 @@ def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: 
     m[row + p.ROW_WAIT] = m[p.LATENCY]
     same = alike(m, symbol, side, qty)
     m[row + p.ROW_ALIKE] = m[same + 2]
+    if m[p.KEEPS]:
+        keep(m, m[p.ROWS] - 1, line)
     if judge_order(m, f, a, row, line):
         m[row + p.ROW_STATE] = p.DENIED
         m[row + p.ROW_NUMBER] = -1
