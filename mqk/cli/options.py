@@ -39,6 +39,16 @@ def _or_today(given: date | None) -> date:
     return today() if given is None else given
 
 
+PathsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"),
+]
+BaseArgument = Annotated[
+    str, typer.Argument(metavar="BASE", help="What was: a folder, a bundle file, or a git revision `REV[:PATH]`.")
+]
+HeadArgument = Annotated[
+    str, typer.Argument(metavar="[HEAD]", help="What is to be, told in the same ways.", show_default="./policies")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 PoliciesOption = Annotated[
     Path | None,
@@ -60,6 +70,11 @@ AsOfOption = Annotated[
         help="The day whose rules count, in UTC.",
         show_default="today",
     ),
+]
+# For commands that must know whether a day was given: tests may name days of their own.
+MaybeAsOfOption = Annotated[
+    date | None,
+    typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="today"),
 ]
 DataDirOption = Annotated[
     Path,

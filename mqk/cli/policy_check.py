@@ -6,7 +6,6 @@ What lives here: the arguments and the ending. What is wrong is found by checkin
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ import typer
 from mqk.cli import checking
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit
-from mqk.cli.options import AsOfOption
+from mqk.cli.options import AsOfOption, PathsArgument
 from mqk.cli.output import in_color, say
 from mqk.cli.policy_costs import costs
 from mqk.policy import Severity, load_policies, render_github, render_json, render_sarif, render_text
@@ -30,12 +29,7 @@ class CheckFormat(StrEnum):
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     *,
     as_of: AsOfOption = None,
     format_: Annotated[

@@ -6,13 +6,9 @@ the report over tests (policy_test.py).
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 from math import ceil, floor
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.cli import policy_test
 from mqk.cli.bound import policies_at
@@ -27,7 +23,7 @@ from mqk.cli.history_source import (
     history,
     report,
 )
-from mqk.cli.options import DATA_DIR, DataDirOption, Format, day, today
+from mqk.cli.options import DATA_DIR, DataDirOption, Format, MaybeAsOfOption, PathsArgument, today
 from mqk.cli.output import print_json
 from mqk.cli.sections import Section
 from mqk.dsl.types import Kind
@@ -43,20 +39,12 @@ _STEP: Final = 10_000
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     *,
     decisions: MaybeDecisionsOption = None,
     engine: BackendOption = Reckoner.DUCKDB,
     data_dir: DataDirOption = DATA_DIR,
-    as_of: Annotated[
-        date | None,
-        typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="today"),
-    ] = None,
+    as_of: MaybeAsOfOption = None,
     format_: ReportOption = ReportFormat.TEXT,
 ) -> None:
     """List what no test covers; with `--decisions`, the rules that never fired and what is used of every limit."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mqk.cli.exits import Exit, Failure
-from mqk.cli.options import day, today
+from mqk.cli.options import BaseArgument, HeadArgument, day, today
 from mqk.cli.output import print_json, say
 from mqk.policy import PolicyError, Severity, did_you_mean, in_order, quoted, render_github, render_sarif
 from mqk.policy.revisions import USUAL, opened
@@ -58,12 +58,8 @@ def _days(text: str) -> Days:
 
 
 def run(
-    base: Annotated[
-        str, typer.Argument(metavar="BASE", help="What was: a folder, a bundle file, or a git revision `REV[:PATH]`.")
-    ],
-    head: Annotated[
-        str, typer.Argument(metavar="[HEAD]", help="What is to be, told in the same ways.", show_default="./policies")
-    ] = str(USUAL),
+    base: BaseArgument,
+    head: HeadArgument = str(USUAL),
     *,
     engine: Annotated[str | None, typer.Option("--engine", metavar="ID", help="Compare this engine alone.")] = None,
     as_of: Annotated[

@@ -6,9 +6,7 @@ What lives here: the arguments and the report. What does not: which mistakes the
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -26,7 +24,7 @@ from mqk.cli.history_source import (
     history,
     report,
 )
-from mqk.cli.options import DATA_DIR, DataDirOption, day, today
+from mqk.cli.options import DATA_DIR, DataDirOption, MaybeAsOfOption, PathsArgument, today
 from mqk.cli.output import print_json
 from mqk.cli.policy_coverage import of_tests
 from mqk.cli.sections import Section
@@ -39,20 +37,12 @@ if TYPE_CHECKING:
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     *,
     decisions: MaybeDecisionsOption = None,
     engine: BackendOption = Reckoner.DUCKDB,
     data_dir: DataDirOption = DATA_DIR,
-    as_of: Annotated[
-        date | None,
-        typer.Option("--as-of", metavar="DATE", parser=day, help="The day whose rules count.", show_default="today"),
-    ] = None,
+    as_of: MaybeAsOfOption = None,
     format_: ReportOption = ReportFormat.TEXT,
 ) -> None:
     """List mistakes in policies that no test, and with `--decisions` no recorded decision, notices. Exit 1 if any."""

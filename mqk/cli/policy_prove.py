@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from mqk.analysis.claims import Proof, prove_all
 from mqk.analysis.verdicts import Verdict
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit
-from mqk.cli.options import AsOfOption, Format, FormatOption
+from mqk.cli.options import AsOfOption, Format, FormatOption, PathsArgument
 from mqk.cli.output import print_json, say, table
 from mqk.policy import Bundle, PolicyError, PolicySet, effective_bundle, load_policies
 
@@ -24,12 +23,7 @@ _WORDS = {Verdict.PROVED: "proven", Verdict.REFUTED: "WRONG", Verdict.UNDECIDED:
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     *,
     engine: Annotated[
         str | None, typer.Option("--engine", metavar="ID", help="Prove the claims about this engine alone.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mqk.cli.exits import Exit
-from mqk.cli.options import AsOfOption
+from mqk.cli.options import AsOfOption, BaseArgument, HeadArgument
 from mqk.cli.output import say
 from mqk.cli.policy_diff import FailOn
 from mqk.policy import PolicyError, Severity, in_order, render_github
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 
 def run(
-    base: Annotated[
-        str, typer.Argument(metavar="BASE", help="What was: a folder, a bundle file, or a git revision `REV[:PATH]`.")
-    ],
-    head: Annotated[
-        str, typer.Argument(metavar="[HEAD]", help="What is to be, told in the same ways.", show_default="./policies")
-    ] = str(USUAL),
+    base: BaseArgument,
+    head: HeadArgument = str(USUAL),
     *,
     comment: Annotated[
         Path | None, typer.Option("--comment", metavar="FILE", help="Write the comment there instead of to stdout.")

@@ -31,7 +31,7 @@ from mqk.analysis.testing import (
 )
 from mqk.cli.bound import policies_at
 from mqk.cli.exits import Exit, Failure
-from mqk.cli.options import Format, FormatOption, day
+from mqk.cli.options import Format, FormatOption, PathsArgument, day
 from mqk.cli.output import in_color, note, print_json, say
 from mqk.policy import Diagnostic, PolicyError, PolicySet, in_order, load_policies, render_text
 from mqk.policy.formatting import format_bytes
@@ -48,12 +48,7 @@ def _share(text: str) -> Fraction:
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files and folders.", show_default="./policies, else the shipped ones"
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     *,
     engine: Annotated[str | None, typer.Option("--engine", metavar="ID", help="Test this engine alone.")] = None,
     generate: Annotated[

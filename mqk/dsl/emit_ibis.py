@@ -162,15 +162,11 @@ class Emitter:
                 raise AssertionError(f"{type(expr).__name__} is not a condition")
 
     def _choose_truth(self, steps: Sequence[tuple[Truth, Truth]], last: Truth) -> Truth:
-        result = last
-        reachable = _reachable(steps)
-        if len(reachable) < len(steps) and steps[len(reachable)][0].constant:
-            result = steps[len(reachable)][1]
-        open_steps = [(c, v) for c, v in reachable if c.constant is None]
-        if not open_steps:
+        taken, result = _reachable(steps, last)
+        if not taken:
             return result
-        column = choice([(c.column, c.nullable, v.column) for c, v in open_steps], result.column)
-        nullable = any(c.nullable or v.nullable for c, v in open_steps) or result.nullable
+        column = choice([(c.column, c.nullable, v.column) for c, v in taken], result.column)
+        nullable = any(c.nullable or v.nullable for c, v in taken) or result.nullable
         return Truth(column, nullable)
 
     def _compare(self, expr: syntax.Compare) -> Truth:
@@ -297,11 +293,7 @@ class Emitter:
                 raise AssertionError(f"{type(expr).__name__} is not a number")
 
     def _choose(self, steps: Sequence[tuple[Truth, Number]], last: Number) -> Number:
-        result = last
-        reachable = _reachable(steps)
-        if len(reachable) < len(steps) and steps[len(reachable)][0].constant:
-            result = steps[len(reachable)][1]
-        taken = [(c, v) for c, v in reachable if c.constant is None]
+        taken, result = _reachable(steps, last)
         if not taken:
             return result
         tops = [(c.column, c.nullable, v.top) for c, v in taken]
@@ -346,9 +338,12 @@ def _ladder(expr: syntax.If) -> tuple[list[tuple[syntax.Expr, syntax.Expr]], syn
     return steps, below
 
 
-def _reachable(steps: Sequence[tuple[Truth, Worth]]) -> Sequence[tuple[Truth, Worth]]:
-    """The choices before the first one that always holds."""
-    for place, (condition, _) in enumerate(steps):
+def _reachable(steps: Sequence[tuple[Truth, Worth]], last: Worth) -> tuple[list[tuple[Truth, Worth]], Worth]:
+    """The choices whose conditions are open, and what is left where none of them holds."""
+    taken: list[tuple[Truth, Worth]] = []
+    for condition, worth in steps:
         if condition.constant:
-            return steps[:place]
-    return steps
+            return taken, worth
+        if condition.constant is None:
+            taken.append((condition, worth))
+    return taken, last

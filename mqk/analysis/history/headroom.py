@@ -16,13 +16,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.analysis.history.clauses import Clause, clauses_of
-from mqk.analysis.history.judging import BREACH, code_of, recorded_at
-from mqk.analysis.history.records import FULL, Part, Recorded
+from mqk.analysis.history.judging import BREACH, reckoned, recorded_at, truth_of
+from mqk.analysis.history.records import Part
 from mqk.analysis.history.replay import moment_of
 from mqk.dsl import EvaluationError, evaluate, syntax
 from mqk.dsl import types as t
-from mqk.dsl.emit_ibis import Emitter, NotRecorded
-from mqk.dsl.emit_ibis_numbers import NotEmitted, Number, TooWide
+from mqk.dsl.emit_ibis import NotRecorded
+from mqk.dsl.emit_ibis_numbers import NotEmitted
 from mqk.dsl.emit_python import Rule
 from mqk.guards import Guard, GuardSet, Point
 from mqk.guards.index import INDEXED
@@ -176,7 +176,7 @@ def _share(table: Any, part: Part, points: tuple[Point, ...], guard: Guard, clau
 
     rule = guard.compiled[guard.rules.index(clause.rule)]
     bare = Rule(_NEVER, rule.when, rule.gated, rule.unless, rule.symbols)
-    applies = code_of(table, part, points, bare, guard.gate, INDEXED.get(guard.point)) == BREACH
+    applies = truth_of(table, part, points, bare, guard.gate, INDEXED.get(guard.point)).code == BREACH
     used, bound = (_float(table, part, points, side) for side in (clause.used, clause.bound))
     over, under = (used, bound) if clause.cap else (bound, used)
     share = ibis.cases((under > 0, over / under.nullif(0)), else_=ibis.null("float64"))
@@ -184,14 +184,9 @@ def _share(table: Any, part: Part, points: tuple[Point, ...], guard: Guard, clau
 
 
 def _float(table: Any, part: Part, points: tuple[Point, ...], expr: syntax.Expr) -> Any:
-    for reach in (FULL, 56, 48, 40, 32, 24):
-        try:
-            made: Number = Emitter(Recorded(table, part, points, reach)).number(expr)
-        except TooWide:
-            continue
-        top, bottom = (side.held(wide=side.wide).cast("float64") for side in (made.top, made.bottom))
-        return top / bottom
-    raise NotEmitted("its numbers may need more than 38 digits")
+    made, _ = reckoned(table, part, points, lambda emitter: emitter.number(expr))
+    top, bottom = (side.held(wide=side.wide).cast("float64") for side in (made.top, made.bottom))
+    return top / bottom
 
 
 def _tightest(clause: Clause, row: Mapping[str, Any] | None) -> Tightest | None:

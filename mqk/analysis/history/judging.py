@@ -9,11 +9,11 @@ counted by pattern: a few rows, however long the history is. All else is read fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from mqk.analysis.history.records import FULL, Part, Recorded, any_of
 from mqk.dsl import syntax
@@ -27,6 +27,7 @@ from mqk.guards.index import INDEXED
 if TYPE_CHECKING:
     from mqk.analysis.history.backends import Backend
 
+Made = TypeVar("Made")
 PASS: Final = 0
 BREACH: Final = 1
 ERROR: Final = 2
@@ -88,6 +89,21 @@ class Columns:
         return self._known[key]
 
 
+class Said(NamedTuple):
+    """Whether a rule passes, and where that cannot be said because its numbers are beyond what is reckoned with."""
+
+    truth: Truth
+    outside: Any | None
+
+    @property
+    def code(self) -> Any:
+        """The same as a code: PASS, BREACH, ERROR, or LOST where it cannot be said."""
+        import ibis  # noqa: PLC0415 - heavy
+
+        code = _coded(self.truth)
+        return code if self.outside is None else ibis.cases((self.outside, small(LOST)), else_=code)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """The expression to run over one part at one point, and where each guard's rules are in its answer."""
@@ -144,32 +160,12 @@ def recorded_at(table: Any, part: Part, engine: str, points: Sequence[Point]) ->
 def _placed(table: Any, part: Part, guard: Guard, number: int, columns: Columns) -> Place:
     """Where a rule's answer is."""
     try:
-        return columns.place(
-            code_of(table, part, (guard.point,), guard.compiled[number], guard.gate, INDEXED.get(guard.point))
-        )
+        rule, index = guard.compiled[number], INDEXED.get(guard.point)
+        return columns.place(truth_of(table, part, (guard.point,), rule, guard.gate, index).code)
     except NotRecorded as fault:
         return Place(lost=f"`{fault.name}` was not recorded")
     except NotEmitted as fault:
         return Place(lost=fault.why)
-
-
-def code_of(
-    table: Any,
-    part: Part,
-    points: tuple[Point, ...],
-    rule: Rule,
-    gate: syntax.Expr | None = None,
-    index: str | None = None,
-) -> Any:
-    """What a rule says of each row: PASS, BREACH, ERROR, or LOST where its numbers are beyond what is reckoned with.
-
-    Raises NotRecorded and NotEmitted.
-    """
-    import ibis  # noqa: PLC0415 - heavy
-
-    truth, outside = truth_of(table, part, points, rule, gate, index)
-    code = _coded(truth)
-    return code if outside is None else ibis.cases((outside, small(LOST)), else_=code)
 
 
 def truth_of(
@@ -179,20 +175,26 @@ def truth_of(
     rule: Rule,
     gate: syntax.Expr | None = None,
     index: str | None = None,
-) -> tuple[Truth, Any | None]:
-    """Whether a rule passes, and where that cannot be said because its numbers are beyond what is reckoned with.
+) -> Said:
+    """What a rule says of each row. Raises NotRecorded and NotEmitted."""
+    truth, facts = reckoned(table, part, points, lambda emitter: emitter.rule(rule, gate, index))
+    return Said(truth, any_of(facts.outside))
 
-    Raises NotRecorded and NotEmitted.
+
+def reckoned(
+    table: Any, part: Part, points: tuple[Point, ...], ask: Callable[[Emitter], Made]
+) -> tuple[Made, Recorded]:
+    """What is asked of an emitter, with as many bits of the facts as 38 digits have room for, and these facts.
+
+    Raises what `ask` raises: NotRecorded and NotEmitted.
     """
     for reach in _REACHES:
         facts = Recorded(table, part, points, reach)
         try:
-            truth = Emitter(facts).rule(rule, gate, index)
+            return ask(Emitter(facts)), facts
         except TooWide:
             if reach == _REACHES[-1]:
                 raise
-            continue
-        return truth, any_of(facts.outside)
     raise AssertionError("the last reach raises")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqk.analysis.diff import Direction, compare
+from mqk.analysis.diff import Direction, PolicyDiff, compare
 from mqk.policy import PolicyError
 from tests.analysis.diff.sides import DAY, desk_files, diff, edited, loaded, only
 
@@ -15,7 +15,8 @@ ARM = "{from: CREATED, to: ARMED, by: arm, role: operator, when: run.mode == LIV
 CLEAR = '{from: HALTED, to: CREATED, by: clear, role: risk_officer, confirm: "CLEAR {run.id}"}'
 HALT = "{from: any, to: HALTED, by: halt, role: operator}"
 
-# File, what is replaced, by what; the path, the kind, the direction; whether something is to be shown for it.
+# File, what is replaced, by what; the path, the kind, the direction.
+Edit = tuple[str, str, str, str, str, Direction]
 GUARDED = [
     ("risk.yaml", "max_position: 20%", "max_position: 25%", "limits.max_position", "limit", L),
     ("risk.yaml", "rejects: 5 per 300s", "rejects: 5 per 600s", "limits.rejects", "limit", T),
@@ -32,17 +33,21 @@ GUARDED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "old", "new", "path", "kind", "direction"), GUARDED)
-def test_what_guards_judge_is_proven_and_shown_both_ways(
-    file: str, old: str, new: str, path: str, kind: str, direction: Direction
-) -> None:
+def told(change: Edit) -> tuple[PolicyDiff, PolicyDiff]:
+    """What is told of an edit and of the way back, which is told as its mirror."""
+    file, old, new, path, kind, direction = change
     before = desk_files()
     after = edited(before, file, old, new)
-    found = only(diff(before, after))
-    assert (found.path, found.kind, found.direction) == (path, kind, direction)
-    back = only(diff(after, before))
-    assert (back.path, back.direction) == (path, direction.mirrored)
-    looser, tighter = (found, back) if direction is L else (back, found)
+    there, back = diff(before, after), diff(after, before)
+    assert (only(there).path, only(there).kind, only(there).direction) == (path, kind, direction)
+    assert (only(back).path, only(back).direction) == (path, direction.mirrored)
+    return there, back
+
+
+@pytest.mark.parametrize("change", GUARDED)
+def test_what_guards_judge_is_proven_and_shown_both_ways(change: Edit) -> None:
+    found, back = map(only, told(change))
+    looser, tighter = (found, back) if found.direction is L else (back, found)
     assert looser.witness is not None
     assert tighter.witness is None
     assert tighter.tighter is not None
@@ -105,17 +110,12 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "old", "new", "path", "kind", "direction"), OTHERS)
-def test_what_no_guard_judges_has_its_direction_from_what_it_is(
-    file: str, old: str, new: str, path: str, kind: str, direction: Direction
-) -> None:
-    before = desk_files()
-    after = edited(before, file, old, new)
-    found = only(diff(before, after))
-    assert (found.path, found.kind, found.direction) == (path, kind, direction)
+@pytest.mark.parametrize("change", OTHERS)
+def test_what_no_guard_judges_has_its_direction_from_what_it_is(change: Edit) -> None:
+    there, back = told(change)
+    found = only(there)
     assert found.why or found.witness is not None or found.kind == "transition"
-    back = diff(after, before)
-    assert (only(back).path, only(back).direction, back.verdict) == (path, direction.mirrored, direction.mirrored)
+    assert back.verdict is found.direction.mirrored
 
 
 def test_a_newly_possible_move_is_shown_as_a_path_from_the_beginning() -> None:
