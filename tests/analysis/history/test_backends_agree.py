@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from mqk.analysis.history.backends import Backend, Engine, opened
-from mqk.analysis.history.judging import BREACH, LOST, PASS, code_of
+from mqk.analysis.history.judging import BREACH, LOST, PASS, truth_of
 from mqk.analysis.history.records import Part
 from mqk.dsl import Expr, check_expression, format_expression, parse_expression
 from mqk.dsl import types as t
@@ -72,7 +72,7 @@ def _agree(backend: Backend, part: Part, drawn: list[Rule], gate: Expr, instants
     asked: dict[str, Any] = {}
     for number, rule in enumerate(drawn):
         try:
-            asked[f"r{number}"] = code_of(table, part, (POINT,), rule, gate, "b.symbol")
+            asked[f"r{number}"] = truth_of(table, part, (POINT,), rule, gate, "b.symbol").code
         except NotEmitted as fault:
             assert fault.why in REFUSALS
     if not asked:
