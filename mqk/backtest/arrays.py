@@ -273,8 +273,18 @@ class Played:
         return found
 
 
+# The guards that were compiled last, and what came of it: the same are often played again at once.
+_LATEST: Final[list[tuple[GuardSet, Kernel | str]]] = []
+
+
 def kernel_of(guards: GuardSet) -> Kernel | str:
     """The compiled kernel of a policy, or why there is none. It can be used for any number of runs, one at a time."""
+    if not _LATEST or _LATEST[0][0] is not guards:
+        _LATEST[:] = [(guards, _kernel_of(guards))]
+    return _LATEST[0][1]
+
+
+def _kernel_of(guards: GuardSet) -> Kernel | str:
     refusal = Kernel.refusal(guards)
     execution = guards.bundle.execution
     costs = (execution.spread.value, execution.slippage.value, execution.volatility.value, execution.cap.value)

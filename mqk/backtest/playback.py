@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.backtest.arrays import Columns, kernel_of, play, targets_of
+from mqk.backtest.arrays import Columns, Played, kernel_of, play, targets_of
+from mqk.backtest.asking import asked
 from mqk.backtest.audit import quoted_json
 from mqk.engine import Refused, Submit
 from mqk.engine.kernel import places as p
@@ -25,18 +26,19 @@ from mqk.strategies import StrategyError
 from mqk.venue.resting import Resting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from mqk.backtest.arrays import Played
     from mqk.backtest.feed import RecordedFeed
     from mqk.backtest.plain import Columns as Numbers
     from mqk.backtest.plain import Instants
     from mqk.backtest.recorder import Recorder
     from mqk.engine import EngineState
+    from mqk.engine.kernel.compiled import Kernel
     from mqk.guards import Decision
     from mqk.guards.record_columns import Moments
     from mqk.market import Bar
     from mqk.orders import Side
+    from mqk.strategies import ArrayStrategy
     from mqk.venue.market import SimulatedMarket
 
 # Below this many bars, compiling takes longer than what it saves.
@@ -50,20 +52,37 @@ def pays(bars: Sequence[Bar]) -> bool:
     return len(bars) >= WORTH
 
 
-def playback(state: EngineState, stream: Sequence[Bar], numbers: Numbers, instants: Instants) -> Playback | None:
-    """Have the kernel play a run from its beginning; None where strategy or policy have none, or it could play none."""
-    guards, strategy = state.guards, state.host.in_arrays
-    kernel = None if strategy is None or state.recording is None or state.explain else kernel_of(guards)
-    if strategy is None or kernel is None or isinstance(kernel, str):
+def playback(
+    state: EngineState, stream: Sequence[Bar], numbers: Numbers, instants: Instants, tell: Callable[[int], None]
+) -> Playback | None:
+    """Have the kernel play a run from its beginning; None where strategy or policy have none, or it could play none.
+
+    `tell` is told the bars that were answered, now and then.
+    """
+    guards, host = state.guards, state.host
+    alone = host.strategy is not None and not host.shadows
+    kernel = kernel_of(guards) if alone and state.recording is not None and not state.explain else None
+    if kernel is None or isinstance(kernel, str):
         return None
     columns = Columns.read(stream, numbers, instants, calendar_of(guards.bundle.calendar))
+    tell(0)
+    found = _in_arrays(host.in_arrays, kernel, columns)
+    if found is None:
+        run = asked(host, kernel, columns, stream, tell)
+        found = None if run is None else Played(columns, run)
+    return Playback(state, columns, stream, found) if found is not None and found.played else None
+
+
+def _in_arrays(strategy: ArrayStrategy | None, kernel: Kernel, columns: Columns) -> Played | None:
+    """Play what a strategy says to all bars at once; None where it cannot, and is asked bar by bar."""
+    if strategy is None:
+        return None
     try:
         targets = targets_of(strategy, columns)
     except StrategyError:
         # It is asked bar by bar instead, and what it says then is what counts.
         return None
-    found = play(kernel, columns, targets, keeps=True)
-    return Playback(state, columns, stream, found) if found.played else None
+    return play(kernel, columns, targets, keeps=True)
 
 
 class Playback:

@@ -86,7 +86,7 @@ def played(
         native, instants.until = False, one_by_one(instants, stream, first)
     try:
         with without_garbage_collection():
-            first = run.play_back(stream, columns, instants) if native else 0
+            first = run.play_back(stream, columns, instants, on_progress) if native else 0
             yield from run.play(stream, instants, on_progress, first=first, in_turns=in_turns)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
@@ -162,9 +162,16 @@ class _Run:
         if in_turns:
             yield OVER, state
 
-    def play_back(self, stream: Sequence[Bar], columns: Columns, instants: Instants) -> int:
+    def play_back(
+        self, stream: Sequence[Bar], columns: Columns, instants: Instants, on_progress: Progress | None
+    ) -> int:
         """Have the kernel play what it can, and take over from it; returns the instant to go on with."""
-        played = playback(self._state, stream, columns, instants)
+
+        def tell(done: int) -> None:
+            if on_progress is not None:
+                on_progress(done, len(stream))
+
+        played = playback(self._state, stream, columns, instants, tell)
         if played is None:
             return 0
         played.record(self._record)

@@ -16,7 +16,7 @@ from mqk.engine.aiming import aim
 from mqk.engine.judging import judge_account
 from mqk.engine.leeway import Leeway, compiled
 from mqk.engine.step import follow
-from mqk.strategies import failure
+from mqk.strategies import StrategyError, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,7 +142,7 @@ def play(
             try:
                 targets = on_bar(context)
             except Exception as fault:
-                raise failure(fault, state.host.strategy, symbol) from fault
+                raise _failed(state, now, fault) from fault
             if targets:
                 if now != state.now:
                     catch_up(state, now)
@@ -153,6 +153,13 @@ def play(
         add_point((now, equity, cash))
     catch_up(state, now)
     return instant, effects
+
+
+def _failed(state: EngineState, now: int, fault: Exception) -> StrategyError:
+    """What is said of the strategy that raised something, in an engine whose figures are up to date."""
+    catch_up(state, now)
+    assert state.host.strategy is not None
+    return failure(fault, state.host.strategy, state.context.symbol)
 
 
 def _goes_on(state: EngineState, group: Sequence[Bar], effects: list[Effect]) -> bool:

@@ -105,7 +105,10 @@ _EMPTY: Final = BarWindow(0)
 class Holding(Protocol):
     """What the host tells of one symbol, in shares."""
 
-    qty: int
+    @property
+    def qty(self) -> int:
+        """Signed shares held."""
+        ...
 
     def committed(self) -> tuple[int, int]:
         """Shares at work, bought and sold, without those that only guard the position."""

@@ -25,12 +25,13 @@ class StrategyHost:
     may order (two of them would undo each other's positions).
     """
 
-    __slots__ = ("ids", "lookback", "shadows", "strategy", "timeframes")
+    __slots__ = ("_registry", "_specs", "ids", "lookback", "shadows", "strategy", "timeframes")
 
     def __init__(
         self, specs: Sequence[StrategySpec], timeframes: Sequence[str], registry: Registry | None = None
     ) -> None:
         registry = registry or Registry.installed()
+        self._registry, self._specs = registry, tuple(specs)
         problems: list[str] = []
         built: list[tuple[StrategySpec, Strategy]] = []
         code = None
@@ -57,6 +58,12 @@ class StrategyHost:
     def of(cls, bundle: Bundle, registry: Registry | None = None) -> StrategyHost:
         """The strategies that an effective bundle names."""
         return cls(bundle.strategies, bundle.timeframes, registry)
+
+    def renew(self) -> None:
+        """Build the ordering strategy anew: it has seen nothing yet."""
+        for spec in self._specs:
+            if not spec.shadow:
+                self.strategy = self._registry.build(spec.id, spec.params)
 
     def require_timeframe(self, timeframe: str) -> None:
         """Raise StrategyError "timeframe" unless the policy trades this timeframe."""
