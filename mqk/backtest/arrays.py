@@ -273,15 +273,19 @@ class Played:
         return found
 
 
-# The guards that were compiled last, and what came of it: the same are often played again at once.
+# The guards that were compiled last, and what came of it: the same are often played again.
 _LATEST: Final[list[tuple[GuardSet, Kernel | str]]] = []
+_MOST: Final = 4
 
 
 def kernel_of(guards: GuardSet) -> Kernel | str:
     """The compiled kernel of a policy, or why there is none. It can be used for any number of runs, one at a time."""
-    if not _LATEST or _LATEST[0][0] is not guards:
-        _LATEST[:] = [(guards, _kernel_of(guards))]
-    return _LATEST[0][1]
+    for known, found in _LATEST:
+        if known is guards:
+            return found
+    kernel = _kernel_of(guards)
+    _LATEST[:] = [(guards, kernel), *_LATEST[: _MOST - 1]]
+    return kernel
 
 
 def _kernel_of(guards: GuardSet) -> Kernel | str:

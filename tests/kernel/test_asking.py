@@ -199,9 +199,8 @@ def test_bars_that_break_a_rule_or_are_missing() -> None:
 @given(
     seed=st.integers(0, 10**6),
     every=st.integers(1, 12),
-    losing=st.sampled_from([3, 6, 10**9]),
-    latency=st.sampled_from([0, 2]),
+    set_=st.sampled_from([{}, {"losing": 5}, {"latency": 2}]),
     holes=st.sampled_from([0, 0.001]),
 )
-def test_random_bars(seed: int, every: int, losing: int, latency: int, holes: float) -> None:
-    same(guards(losing=losing, latency=latency), minutes(THREE, 120, seed=seed, holes=holes), careful(every))
+def test_random_bars(seed: int, every: int, set_: Mapping[str, int], holes: float) -> None:
+    same(guards(**set_), minutes(THREE, 120, seed=seed, holes=holes), careful(every))

@@ -56,16 +56,11 @@ def guards(timeframe: str = "1m", losing: int = 10**9, symbols: tuple[str, ...] 
     )
 
 
-_KERNELS: dict[int, Kernel] = {}
-
-
 def kernel(set_: GuardSet) -> Kernel:
-    """The kernel of guards that are cached, compiled once."""
-    if id(set_) not in _KERNELS:
-        found = kernel_of(set_)
-        assert isinstance(found, Kernel), found
-        _KERNELS[id(set_)] = found
-    return _KERNELS[id(set_)]
+    """The kernel of guards, which is compiled once as long as they are among the latest."""
+    found = kernel_of(set_)
+    assert isinstance(found, Kernel), found
+    return found
 
 
 def host(timeframe: str, **params: str) -> StrategyHost:
