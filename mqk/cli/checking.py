@@ -39,6 +39,7 @@ from mqk.policy import (
     in_order,
     quoted,
 )
+from mqk.policy.order_life import ORDER_MACHINE, lifeless
 from mqk.policy.schemas import RULING, schema_set
 from mqk.policy.values import read_value
 from mqk.quantity import QuantityError
@@ -125,6 +126,9 @@ class _Checker:
         except PolicyError as fault:
             self.found += fault.diagnostics
             return
+        trading = [strategy for strategy in bundle.strategies if not strategy.shadow]
+        if trading and ORDER_MACHINE not in bundle.lifecycles:
+            self.found.append(lifeless(name, trading[0].span))
         self.found += unsound(bundle)
         self.found += untried(self._policies, bundle, self._as_of)
         if self._as_of is not None:

@@ -12,8 +12,8 @@ from mqk.orders.amounts import Amounts, take_in
 from mqk.orders.errors import OrderEventError
 from mqk.orders.events import EventKind, OrderEvent
 from mqk.orders.order import Order, OrderStatus
-from mqk.policy import PolicyError, Span, error, quoted
-from mqk.policy.order_life import ORDER_MACHINE
+from mqk.policy import PolicyError, Span
+from mqk.policy.order_life import lifeless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,7 @@ class OrderMachine:
         """The machine of an engine that trades. Raises PolicyError MQK-1640 when its policy declares none."""
         if guards.order_moves is None:
             engine = guards.bundle.engine
-            message = f"{quoted(engine)} trades, and its policy has no lifecycle `{ORDER_MACHINE}`"
-            help_ = f"add `{ORDER_MACHINE}` under `uses.lifecycle`: it says what can happen to an order"
-            raise PolicyError([error("MQK-1640", message, Span.nowhere(f"engine:{engine}"), help_)])
+            raise PolicyError([lifeless(engine, Span.nowhere(f"engine:{engine}"))])
         return cls(
             {
                 (OrderStatus(state), _BY_EVENT[event]): tuple(None if to is None else OrderStatus(to) for to in ends)

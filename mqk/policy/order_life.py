@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mqk.policy.diagnostics import Diagnostic, error, listed, quoted
+from mqk.policy.diagnostics import Diagnostic, Span, error, listed, quoted
 from mqk.policy.nodes import Mapping, Scalar
 from mqk.policy.suggest import did_you_mean
 
@@ -20,6 +20,13 @@ EVENTS: Final = (
     "replaced", "replace_rejected", "rejected", "expired", "reduced",
 )  # fmt: skip
 _STATES: Final = (*WORKING, *ENDED)
+
+
+def lifeless(engine: str, span: Span) -> Diagnostic:
+    """MQK-1640: an engine that trades, and whose policy has no machine of orders."""
+    message = f"{quoted(engine)} trades, and its policy has no lifecycle `{ORDER_MACHINE}`"
+    help_ = f"add `{ORDER_MACHINE}` under `uses.lifecycle`: it says what can happen to an order"
+    return error("MQK-1640", message, span, help_)
 
 
 def check_order_machine(root: Mapping) -> Iterator[Diagnostic]:

@@ -176,6 +176,18 @@ def test_a_strategy_that_is_not_installed_here_is_a_warning_and_no_error(mqk: Mq
     assert [(each["severity"], each["code"]) for each in ended.json] == [("warning", "MQK-1404")]
 
 
+def test_an_engine_that_trades_without_a_life_of_orders_is_told_before_it_trades(mqk: Mqk, policies: Path) -> None:
+    main = policies / "engines/main.yaml"
+    change(main, "lifecycle: [run, order]", "lifecycle: [run]")
+    ended = mqk("policy", "check", "policies", "--format", "json")
+    assert [(each["code"], each["line"]) for each in ended.json] == [
+        ("MQK-1640", line_of(main, "- id: swing_trend_v1"))
+    ]
+    # Who only watches places no order, and needs no life of any.
+    change(main, "  - id: swing_trend_v1", "  - id: swing_trend_v1\n    shadow: true")
+    assert mqk("policy", "check", "policies").code == 0
+
+
 def test_a_path_that_is_not_there_is_a_finding(mqk: Mqk) -> None:
     ended = mqk("policy", "check", "nowhere")
     assert ended.code == 1

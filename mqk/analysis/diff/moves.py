@@ -1,7 +1,7 @@
 """State machines that are not the same: moves that have come or gone, by whose hands, with which words, and when.
 
 What lives here: one difference for each move from a state to another, with a path to show it. What does not: whether a
-machine makes sense (lifecycle.py).
+machine makes sense (lifecycle.py), and the machine of orders (orders.py).
 
 A move that leads away from trading is how a run is stopped: where it is less possible, less can be stopped.
 """
@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mqk.analysis.diff.differences import Difference, both, place
+from mqk.analysis.diff.orders import order_changes
 from mqk.analysis.diff.results import Change, Direction, Judgement, ShownWitness, joined
 from mqk.analysis.moments import lookup_of, ordinary
 from mqk.analysis.names import changed, rests_on
@@ -25,6 +26,7 @@ from mqk.guards import GuardSet, Point, compile_bundle
 from mqk.guards.environment import PolicyEnvironment
 from mqk.policy import Bundle, InvariantSource, LifecycleSource, Span, TransitionSource
 from mqk.policy.canonical import canonical_expression, canonical_lifecycle
+from mqk.policy.order_life import ORDER_MACHINE
 
 if TYPE_CHECKING:
     from mqk.dsl.emit_smt import Encoder
@@ -78,7 +80,11 @@ def changes(sides: Sides) -> Iterator[Change]:
             continue
         yield from _states(sides, one, other)
         yield from _invariants(sides, one, other)
-        yield from _moves(sides, one, other)
+        moves = [guards.order_moves for guards in sides.guards] if name == ORDER_MACHINE else [None, None]
+        if moves[0] is not None and moves[1] is not None:
+            yield from order_changes(high.engine, (one, other), (moves[0], moves[1]))
+        else:
+            yield from _moves(sides, one, other)
 
 
 def _states(sides: Sides, one: LifecycleSource, other: LifecycleSource) -> Iterator[Change]:
