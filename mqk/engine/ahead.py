@@ -114,7 +114,7 @@ def play(
                 if price != line.price:
                     moved = True
                     line.price = price
-                    exposure = here.worst * price
+                    exposure = line.exposure_at(price)
                     gross += exposure - line.exposure
                     line.exposure = exposure
                     if here.position is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.dsl import FactRef, syntax
 from mqk.dsl.environment import DerivedRef
 from mqk.dsl.missing import MISSING
+from mqk.engine.worst import show as show_close_out
 from mqk.guards.views import HeldPosition, WorkingOrder
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ def figures(names: frozenset[str]) -> tuple[Figure, ...]:
 
 
 def exposures(state: EngineState) -> None:
-    """Longs, shorts and their net, as far as working orders can take them, at the last prices."""
+    """Longs, shorts and their net, as far as working orders can take them, at the dearer of prices and their worst."""
     highest = lowest = longs = shorts = opening = 0
     for line in busy(state):
         price = line.price
         if price is None:
             continue
         most, least = line.qty + line.working_buy, line.qty - line.working_sell
-        up, down = most * price, least * price
+        # What is left of a position on its other side is no larger for what would take it there.
+        up = most * (max(price, line.buy_price) if most > 0 else price)
+        down = least * (max(price, line.sell_price) if least < 0 else price)
         highest += up
         lowest += down
         if up > 0:
@@ -80,6 +83,11 @@ def exposures(state: EngineState) -> None:
     account.net_exposure = max(abs(highest), abs(lowest))
     account.long_exposure, account.short_exposure = longs, shorts
     account.opening_positions = opening
+
+
+def close_out(state: EngineState) -> None:
+    """What filling all that works, and getting out of all that is then held, costs at worst."""
+    show_close_out(state, busy(state), _working(state))
 
 
 def busy(state: EngineState) -> list[Line]:
@@ -318,6 +326,7 @@ FIGURES: Final[dict[Figure, frozenset[str]]] = {
             "opening_positions",
         )
     ),
+    close_out: frozenset({"account.working_fees", "account.close_out_costs"}),
     margin: frozenset({"margin.equity", "margin.long_value", "margin.short_value"}),
     firm: frozenset({"firm.equity", "firm.gross_exposure"}),
     held_positions: frozenset({"positions"}),
@@ -351,5 +360,5 @@ PLANNED: Final = _OF_THE_BAR | {
 
 # What a guard that is asked from outside the engine may read of it.
 ALWAYS: Final = frozenset().union(
-    *(FIGURES[figure] for figure in (exposures, margin, firm, session, time_of_day, skew, run, reconcile))
+    *(FIGURES[figure] for figure in (exposures, close_out, margin, firm, session, time_of_day, skew, run, reconcile))
 )

@@ -89,6 +89,7 @@ class Busy:
     __slots__ = (
         "ceiling",
         "cost",
+        "dearest",
         "exposure_high",
         "exposure_low",
         "floor",
@@ -116,6 +117,7 @@ class Busy:
     working_sell: int
     cost: int
     worst: int
+    dearest: tuple[int, int]
     floor: int
     ceiling: int
     parts: int
@@ -137,6 +139,7 @@ class Busy:
             and self.qty == line.qty
             and self.working_buy == line.working_buy
             and self.working_sell == line.working_sell
+            and self.dearest == (line.buy_price, line.sell_price)
             and self.position is position
             and (position is None or self.cost == abs(position.cost))
         )
@@ -240,7 +243,7 @@ class Leeway:
             line, position = lines[symbol], positions.get(symbol)
             found = known.get(symbol)
             if found is None or not found.is_of(line, position, parts):
-                if line.price is None or line.price > HIGHEST:
+                if line.price is None or max(line.price, line.buy_price, line.sell_price) > HIGHEST:
                     return None
                 found = _busy(line, position, parts)
             busy[symbol] = found
@@ -260,12 +263,12 @@ def _busy(line: Line, position: Position | None, parts: int) -> Busy:
     found.line, found.position, found.parts = line, position, parts
     found.symbol, found.qty = line.symbol, line.qty
     found.working_buy, found.working_sell = line.working_buy, line.working_sell
-    found.worst = line.worst_qty()
+    found.worst, found.dearest = line.worst_qty(), (line.buy_price, line.sell_price)
     cost = 0 if position is None else position.cost
     found.cost = abs(cost)
     found.floor = found.price_low = price - price // parts
     found.ceiling = found.price_high = min(price + price // parts, HIGHEST)
-    found.exposure_low, found.exposure_high = found.worst * found.floor, found.worst * found.ceiling
+    found.exposure_low, found.exposure_high = line.exposure_at(found.floor), line.exposure_at(found.ceiling)
     held = 0 if position is None else position.qty
     ends = (held * found.floor, held * found.ceiling)
     found.value_low, found.value_high = min(ends), max(ends)

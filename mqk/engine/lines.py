@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Line:
     """The state of one symbol, in shares and micros. Created by its first bar.
 
-    `price` is the last mark; `exposure` the value, at that price, of the largest position that working orders can lead
-    to. `previous_end` and `previous_close` are those of the symbol's bar before, used or not, so that one rejected bar
+    `price` is the last mark; `exposure` is the value of the largest position that working orders can lead to, at the
+    dearer of that price and their worst, `buy_price` and `sell_price` the dearest of those by side. `previous_end` and
+    `previous_close` are those of the symbol's bar before, used or not, so that one rejected bar
     is no gap and a level that holds is no outlier twice; only complete bars that move time forward count.
 
     `bar` is the last bar that was used, `bars_seen` how many were, `bar_session` and `plan` the session of the last;
@@ -36,6 +37,7 @@ class Line:
         "bar_session",
         "bars_seen",
         "brackets",
+        "buy_price",
         "closed_at",
         "day_trades",
         "entries",
@@ -50,6 +52,7 @@ class Line:
         "protecting_buy",
         "protecting_sell",
         "qty",
+        "sell_price",
         "session_low",
         "shadow_wants",
         "shadow_windows",
@@ -70,6 +73,7 @@ class Line:
         self.qty = 0
         self.working_buy = self.protecting_buy = 0
         self.working_sell = self.protecting_sell = 0
+        self.buy_price = self.sell_price = 0
         self.brackets: dict[Side, Bracket] = {}
         self.price: int | None = None
         self.exposure = 0
@@ -127,6 +131,17 @@ class Line:
         if not self.working_buy and not self.working_sell:
             return abs(self.qty)
         return max(abs(self.qty + self.working_buy), abs(self.qty - self.working_sell))
+
+    def exposure_at(self, price: int) -> int:
+        """What the largest position that working orders can lead to comes to, where the market is at a price."""
+        buys, sells = self.working_buy, self.working_sell
+        if not buys and not sells:
+            return abs(self.qty) * price
+        # Of the two ends at least one is on its own side of zero.
+        return max(
+            (self.qty + buys) * max(price, self.buy_price),
+            (sells - self.qty) * max(price, self.sell_price),
+        )
 
     def reducible(self, *, buying: bool) -> int:
         """How many shares an order of this side may be for and still only reduce, other working orders included."""

@@ -14,6 +14,7 @@ from mqk.dsl.missing import MISSING
 from mqk.engine import linkage
 from mqk.engine.effects import Cancel, Effect, Refused, Replace, Submit
 from mqk.engine.recording import explained
+from mqk.engine.worst import loss, rank, reprice, way_out
 from mqk.guards import Decision, Enforcement, Finding, Point, Result
 from mqk.guards.catalogue import VIEWS
 from mqk.guards.points import ALLOW
@@ -116,8 +117,7 @@ def change(
     decision = judge_working(state, order, state.now, asked)
     if not decision.allowed:
         return False
-    name = order.client_order_id
-    state.worst_prices[name] = max(state.worst_prices[name], _show(state, asked, state.order_figures))
+    reprice(state, order, _show(state, asked, state.order_figures))
     event = OrderEvent(
         f"replace-{len(order.events)}", EventKind.REPLACE_REQUESTED, qty, limit_price=limit, stop_price=stop
     )
@@ -175,18 +175,21 @@ def judge_working(state: EngineState, held: Order, now: int, order: Order | None
         return Decision(Point.ORDER, state.engine, ALLOW, (), state.bundle_sha256)
     clock = state.clock
     before = clock.now
-    state.aside = held
+    state.aside, line = held, state.lines[held.symbol]
+    dearest = line.buy_price, line.sell_price
     with _at_rest(state, held) if held.leg is None else linkage.aside(state, held):
+        rank(state, line, held.side)
+        state.expose(line)
         state.account.working_orders -= 1
         clock.now = max(before, now)
         try:
             worst = state.worst_prices[held.client_order_id]
             windows = state.windows.without("orders", held.created_at, clock.now, held.qty * worst)
-            _show(state, asked, state.gate_figures)
+            _show(state, asked, state.gate_figures, worst if order is not None else 0)
             mask = _judge(state, windows)
             if mask or state.explain:
                 # Whoever keeps the moment keeps all of it.
-                _show(state, asked, state.order_figures)
+                _show(state, asked, state.order_figures, worst if order is not None else 0)
             if mask & state.deny_bits and state.recording is not None:
                 state.recording.order(state, windows, mask, None, kept_back=held.client_order_id)
             if mask or state.explain:
@@ -195,6 +198,7 @@ def judge_working(state: EngineState, held: Order, now: int, order: Order | None
         finally:
             clock.now = before
             state.aside = None
+            line.buy_price, line.sell_price = dearest
             state.account.working_orders += 1
 
 
@@ -225,15 +229,18 @@ def _alike(order: Order) -> tuple[str, str, int, str, int | None, int | None]:
     return (order.symbol, order.side.value, order.qty, order.type.value, order.limit_price, order.stop_price)
 
 
-def _show(state: EngineState, asked: Order, figures: tuple[Figure, ...]) -> int:
-    """Fill the views that the order guard takes; returns the worst price, zero when nobody knows one."""
-    worst = _show_order(state, asked)
+def _show(state: EngineState, asked: Order, figures: tuple[Figure, ...], least: int = 0) -> int:
+    """Fill the views that the order guard takes; returns the worst price, zero when nobody knows one.
+
+    `least` is what the worst price is never below: an order that is being changed may still fill as it was.
+    """
+    worst = _show_order(state, asked, least)
     for figure in figures:
         figure(state)
     return worst
 
 
-def _show_order(state: EngineState, asked: Order) -> int:
+def _show_order(state: EngineState, asked: Order, least: int) -> int:
     """Fill the views of an order, its position and its market; returns the worst price, zero when nobody knows one."""
     order, position, market = state.order, state.position, state.market
     side, limit, stop = asked.side, asked.limit_price, asked.stop_price
@@ -250,6 +257,8 @@ def _show_order(state: EngineState, asked: Order) -> int:
     position.qty = 0 if line is None else line.qty
     position.working_buy = 0 if line is None else line.working_buy
     position.working_sell = 0 if line is None else line.working_sell
+    position.working_buy_price = 0 if line is None else line.buy_price
+    position.working_sell_price = 0 if line is None else line.sell_price
     if asked.leg is not None:
         # It would trade in the place of others of its parent, never beside them.
         if side is Side.BUY:
@@ -259,19 +268,23 @@ def _show_order(state: EngineState, asked: Order) -> int:
     position.exposure = 0 if line is None else line.exposure
     if price is None or price < 0:
         # No bar has ever come, or none with a price: every rule that needs a price errs, and so the order is denied.
-        order.worst_price = market.price = MISSING
+        order.worst_price = order.fees = order.costs = market.price = MISSING
         return 0
     market.price = price
-    if limit is not None:
-        worst = limit
-    else:
-        trigger = price if stop is None else max(stop, price) if side is Side.BUY else min(stop, price)
-        try:
-            worst = state.costs.worst_price(side, trigger)
-        except OrderError:
-            # Beyond 64 bits: as good as no price.
-            order.worst_price = MISSING
-            return 0
+    costs, qty = state.costs, asked.qty
+    try:
+        if limit is not None:
+            worst = limit
+        else:
+            trigger = price if stop is None else max(stop, price) if side is Side.BUY else min(stop, price)
+            worst = costs.worst_price(side, trigger)
+        worst = max(worst, least)
+        order.fees = costs.fees.of(qty, qty * worst)
+        order.costs = order.fees + qty * loss(asked, worst, price) + way_out(costs, qty, price)
+    except OrderError:
+        # Beyond 64 bits: as good as no price.
+        order.worst_price = order.fees = order.costs = MISSING
+        return 0
     order.worst_price = worst
     return worst
 

@@ -15,6 +15,7 @@ from mqk.engine.linkage import put as put_linked
 from mqk.engine.recording import Recording
 from mqk.engine.trades import Trades
 from mqk.engine.windows import WindowCounts
+from mqk.engine.worst import rank
 from mqk.guards import Enforcement, LatchBook, outside, views
 from mqk.guards.catalogue import VIEWS
 from mqk.guards.points import POSTURE_OF, Point
@@ -274,7 +275,7 @@ class EngineState:
     def expose(self, line: Line) -> None:
         """Bring a symbol's part of the gross exposure up to date."""
         price = line.price
-        exposure = line.worst_qty() * price if price is not None else 0
+        exposure = line.exposure_at(price) if price is not None else 0
         self.account.gross_exposure += exposure - line.exposure
         line.exposure = exposure
 
@@ -299,19 +300,21 @@ class EngineState:
         else:
             self.working[name] = order
         account.working_orders = len(self.working)
+        line, worst = self.lines[order.symbol], self.worst_prices[name]
         if order.leg is not None:
             put_linked(self, order)
-            return
-        if not change:
-            return
-        line = self.lines[order.symbol]
-        value = change * self.worst_prices[name]
-        if order.side is Side.BUY:
+        elif order.side is Side.BUY:
             line.working_buy += change
-            account.working_buy_value += value
+            account.working_buy_value += change * worst
         else:
             line.working_sell += change
-            account.working_sell_value += value
+            account.working_sell_value += change * worst
+        if order.status.is_final:
+            rank(self, line, order.side)
+        elif order.side is Side.BUY:
+            line.buy_price = max(line.buy_price, worst)
+        else:
+            line.sell_price = max(line.sell_price, worst)
         self.expose(line)
 
     def begin_session(self) -> None:
@@ -380,8 +383,8 @@ def _fresh_account(capital: int) -> views.Account:
     """An account that has its capital and nothing else."""
     account = views.Account()
     account.equity = account.cash = account.day_start_equity = account.peak_equity = capital
-    account.gross_exposure = account.working_buy_value = account.working_sell_value = 0
-    account.working_orders = account.open_positions = account.opening_positions = 0
+    account.gross_exposure = account.working_buy_value = account.working_sell_value = account.working_fees = 0
+    account.working_orders = account.open_positions = account.opening_positions = account.close_out_costs = 0
     account.realised_today = account.losing_streak = 0
     return account
 

@@ -52,10 +52,37 @@ DEFINITIONS: dict[Point, tuple[Definition, ...]] = {
             "position.qty - position.working_sell - (if order.side == SELL then order.qty else 0)",
         ),
         Definition(
+            "position.long_exposure",
+            USD,
+            "the symbol's part of `account.long_exposure`",
+            "max(0, position.qty + position.working_buy) * max(market.price, position.working_buy_price)",
+        ),
+        Definition(
+            "position.short_exposure",
+            USD,
+            "the symbol's part of `account.short_exposure`",
+            "max(0, position.working_sell - position.qty) * max(market.price, position.working_sell_price)",
+        ),
+        Definition(
+            "projected.long_value",
+            USD,
+            "the long position if this order and all working buys fill, and no sell does",
+            "max(0, projected.highest_qty) * max(market.price, position.working_buy_price,"
+            " if order.side == BUY then order.worst_price else 0 USD)",
+        ),
+        Definition(
+            "projected.short_value",
+            USD,
+            "the short position if this order and all working sells fill, and no buy does, as a positive sum",
+            "max(0, -projected.lowest_qty) * max(market.price, position.working_sell_price,"
+            " if order.side == SELL then order.worst_price else 0 USD)",
+        ),
+        Definition(
             "projected.position_value",
             USD,
-            "the largest position that this order can lead to, at the dearer of its worst price and the market's",
-            "max(abs(projected.highest_qty), abs(projected.lowest_qty)) * max(order.worst_price, market.price)",
+            "the largest position that this order and the working ones can lead to, at the dearer of the market's price"
+            " and their worst",
+            "max(projected.long_value, projected.short_value)",
         ),
         Definition(
             "projected.gross_exposure",
@@ -74,17 +101,25 @@ DEFINITIONS: dict[Point, tuple[Definition, ...]] = {
             "projected.net_exposure",
             USD,
             "the largest net of longs and shorts, of either sign, that this order and the working ones can lead to",
-            "max(abs(account.highest_net_exposure"
-            " + (if order.side == BUY then order.qty else 0) * max(order.worst_price, market.price)),"
-            " abs(account.lowest_net_exposure"
-            " - (if order.side == SELL then order.qty else 0) * max(order.worst_price, market.price)))",
+            "max(abs(account.highest_net_exposure + (if order.side == BUY then projected.long_value"
+            " - position.long_exposure"
+            " + min(order.qty, max(0, -position.qty - position.working_buy)) * market.price else 0 USD)),"
+            " abs(account.lowest_net_exposure - (if order.side == SELL then projected.short_value"
+            " - position.short_exposure"
+            " + min(order.qty, max(0, position.qty - position.working_sell)) * market.price else 0 USD)))",
         ),
         Definition(
             "projected.short_exposure",
             USD,
             "the short positions if this order and all working sells fill, and no buy does",
-            "account.short_exposure + (max(0, -projected.lowest_qty) - max(0, position.working_sell - position.qty))"
-            " * max(order.worst_price, market.price)",
+            "account.short_exposure - position.short_exposure + projected.short_value",
+        ),
+        Definition(
+            "projected.equity",
+            USD,
+            "equity once this order and all working ones have filled and all that is then held has been got out of, at"
+            " worst, fees included",
+            "account.equity - account.close_out_costs - order.costs",
         ),
         Definition(
             "projected.open_positions",

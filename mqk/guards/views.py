@@ -51,6 +51,11 @@ class Order(View):
     limit_price: Annotated[int, Fact(USD, "the limit of a limit order", optional=True)]
     stop_price: Annotated[int, Fact(USD, "the trigger of a stop order", optional=True)]
     worst_price: Annotated[int, Fact(USD, "the worst price at which the order may fill, costs included", minimum=0)]
+    fees: Annotated[int, Fact(USD, "the most that its fills can cost in fees", minimum=0)]
+    costs: Annotated[
+        int,
+        Fact(USD, "what filling it and getting out again takes off equity at worst, fees included", minimum=0),
+    ]
     reduce_only: Annotated[bool, Fact(t.BOOL, "whether the order was made to bring a position nearer to zero only")]
     is_day_trade: Annotated[
         bool, Fact(t.BOOL, "whether filling it, with all that works in the symbol, can complete a day trade")
@@ -75,6 +80,12 @@ class Position(View):
     qty: Annotated[int, Fact(t.QUANTITY, "shares held, negative when short")]
     working_buy: Annotated[int, Fact(t.QUANTITY, "shares in buy orders not yet filled", minimum=0)]
     working_sell: Annotated[int, Fact(t.QUANTITY, "shares in sell orders not yet filled", minimum=0)]
+    working_buy_price: Annotated[
+        int, Fact(USD, "the dearest worst price of the symbol's buy orders not yet filled, zero without one", minimum=0)
+    ]
+    working_sell_price: Annotated[
+        int, Fact(USD, "the dearest worst price of its sell orders not yet filled, zero without one", minimum=0)
+    ]
     working_orders: Annotated[int, Fact(_ORDERS, "orders of the symbol not yet filled", minimum=0)]
     exposure: Annotated[int, Fact(USD, "the symbol's part of `account.gross_exposure`", minimum=0)]
     average_price: Annotated[
@@ -120,7 +131,12 @@ class Account(View):
     realised_today: Annotated[int, Fact(USD, "profit realised since the session began, all fees since then taken off")]
     losing_streak: Annotated[int, Fact(_TRADES, "closing orders in a row that lost money, up to the last", minimum=0)]
     gross_exposure: Annotated[
-        int, Fact(USD, "the sum over symbols of the largest position that working orders can lead to")
+        int,
+        Fact(
+            USD,
+            "the sum over symbols of the largest position that working orders can lead to, at the dearer of the"
+            " market's price and their worst",
+        ),
     ]
     net_exposure: Annotated[
         int,
@@ -134,6 +150,16 @@ class Account(View):
     ]
     working_buy_value: Annotated[int, Fact(USD, "what the working buy orders cost at their worst prices")]
     working_sell_value: Annotated[int, Fact(USD, "what the working sell orders bring at their worst prices", minimum=0)]
+    working_fees: Annotated[int, Fact(USD, "the most that fills of the working orders can cost in fees", minimum=0)]
+    close_out_costs: Annotated[
+        int,
+        Fact(
+            USD,
+            "what filling all working orders and getting out of all that is then held takes off equity at worst,"
+            " fees included",
+            minimum=0,
+        ),
+    ]
     working_orders: Annotated[int, Fact(_ORDERS, "orders not yet filled, cancelled or rejected")]
     open_positions: Annotated[int, Fact(_POSITIONS, "symbols held")]
     opening_positions: Annotated[int, Fact(_POSITIONS, "symbols not held in which orders work", minimum=0)]

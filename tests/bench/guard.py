@@ -60,7 +60,11 @@ def by_hand(  # type: ignore[no-untyped-def]
         highest, lowest = held + buys, held - sells - qty
     if reduces:
         return mask
-    largest = max(abs(highest), abs(lowest)) * max(price, market.price)
+    last = market.price
+    longs = max(0, highest) * max(last, position.working_buy_price, price if side == "BUY" else 0)
+    shorts = max(0, -lowest) * max(last, position.working_sell_price, price if side == "SELL" else 0)
+    largest = max(longs, shorts)
+    equity -= account.close_out_costs + order.costs
     gross = account.gross_exposure - position.exposure + largest
     if run.killed:
         mask |= 16
@@ -78,20 +82,20 @@ def by_hand(  # type: ignore[no-untyped-def]
         mask |= 2
     if gross > equity:
         mask |= 4
-    if side == "BUY" and account.working_buy_value + qty * price > account.cash:
+    if side == "BUY" and account.working_buy_value + qty * price > account.cash - account.working_fees - order.fees:
         mask |= 8
     return mask
 
 
 _CEL = (
     "qty >= 1 && (reduces || (!killed && posture == 'NORMAL' && worst > 0 && last > 0 && symbol in universe"
-    " && lowest >= 0 && largest * 5 <= equity && gross - exposure + largest <= equity"
-    " && (side != 'BUY' || working_value + qty * worst <= cash)))"
+    " && lowest >= 0 && largest * 5 <= left && gross - exposure + largest <= left"
+    " && (side != 'BUY' || working_value + qty * worst <= cash - fees)))"
 )
 _ZEN = (
     "qty >= 1 and (reduces or (not killed and posture == 'NORMAL' and worst > 0 and last > 0 and symbol in universe"
-    " and lowest >= 0 and largest * 5 <= equity and gross - exposure + largest <= equity"
-    " and (side != 'BUY' or working_value + qty * worst <= cash)))"
+    " and lowest >= 0 and largest * 5 <= left and gross - exposure + largest <= left"
+    " and (side != 'BUY' or working_value + qty * worst <= cash - fees)))"
 )
 
 
@@ -119,7 +123,8 @@ def _facts(moment: Moment) -> dict[str, object]:
         "buys": pick(position, "working_buy"),
         "sells": pick(position, "working_sell"),
         "exposure": pick(position, "exposure"),
-        "equity": pick(account, "equity"),
+        "left": pick(account, "equity") - pick(account, "close_out_costs") - pick(order, "costs"),
+        "fees": pick(account, "working_fees") + pick(order, "fees"),
         "cash": pick(account, "cash"),
         "gross": pick(account, "gross_exposure"),
         "working_value": pick(account, "working_buy_value"),

@@ -111,7 +111,10 @@ WITH facts AS (
     SELECT "facts.order.side" AS side, "facts.order.qty" AS qty, "facts.order.worst_price" AS worst,
            "facts.position.qty" AS held, "facts.position.working_buy" AS buying,
            "facts.position.working_sell" AS selling,
-           "facts.position.exposure" AS exposure, "facts.account.equity" AS equity, "facts.account.cash" AS cash,
+           "facts.position.working_buy_price" AS buying_price, "facts.position.working_sell_price" AS selling_price,
+           "facts.account.equity" - "facts.account.close_out_costs" - "facts.order.costs" AS "left",
+           "facts.account.working_fees" + "facts.order.fees" AS fees,
+           "facts.position.exposure" AS exposure, "facts.account.cash" AS cash,
            "facts.account.gross_exposure" AS gross, "facts.account.working_buy_value" AS buying_value,
            "facts.account.open_positions" AS open_positions, "facts.account.opening_positions" AS opening,
            "facts.market.bars_seen" AS bars_seen, notional, "day",
@@ -121,17 +124,20 @@ WITH facts AS (
 ), projected AS (
     SELECT *, CASE WHEN side = 'BUY' THEN held < 0 AND buying + qty <= -held
                    ELSE held > 0 AND selling + qty <= held END AS reduces,
-           greatest(abs(held + buying + CASE WHEN side = 'BUY' THEN qty ELSE 0 END),
-                    abs(held - selling - CASE WHEN side = 'SELL' THEN qty ELSE 0 END)) * greatest(worst, price) AS value
+           greatest(
+               greatest(held + buying + CASE WHEN side = 'BUY' THEN qty ELSE 0 END, 0)
+                   * greatest(price, buying_price, CASE WHEN side = 'BUY' THEN worst ELSE 0 END),
+               greatest(selling - held + CASE WHEN side = 'SELL' THEN qty ELSE 0 END, 0)
+                   * greatest(price, selling_price, CASE WHEN side = 'SELL' THEN worst ELSE 0 END)) AS value
     FROM facts
 ), judged AS (
     SELECT day, notional, reduces,
-           value * 100 <= {position[0]} * equity AS position_before,
-           value * 100 <= {position[1]} * equity AS position_after,
-           (gross - exposure + value) * 100 <= {gross[0]} * equity AS gross_before,
-           (gross - exposure + value) * 100 <= {gross[1]} * equity AS gross_after,
+           value * 100 <= {position[0]} * "left" AS position_before,
+           value * 100 <= {position[1]} * "left" AS position_after,
+           (gross - exposure + value) * 100 <= {gross[0]} * "left" AS gross_before,
+           (gross - exposure + value) * 100 <= {gross[1]} * "left" AS gross_after,
            open_positions + opening + CASE WHEN held = 0 AND buying = 0 AND selling = 0 THEN 1 ELSE 0 END <= 20
-           AND (side <> 'BUY' OR buying_value + qty * worst <= cash)
+           AND (side <> 'BUY' OR buying_value + qty * worst <= cash - fees)
            AND qty <= 250000 AND qty * worst <= 1000000000000 AND qty * 1000 <= 25 * volume AND bars_seen >= 20 AS rest
     FROM projected
 ), decided AS (

@@ -57,7 +57,7 @@ def test_the_text_of_a_refusal_reads_without_colour(mqk: Mqk, policies: Path) ->
         f"deny at order of MAIN  (bundle {bundle})\n"
         "  BREACH → deny  CAP-01  No symbol dominates the book\n"
         "    `projected.position_value` is 23_506 USD, must be at most 20_000 USD"
-        " (`limits.max_position of account.equity`)\n"
+        " (`limits.max_position of projected.equity`)\n"
         "    observed 23_506 USD, limit 20_000 USD, headroom -3_506 USD\n"
         f"    set in policies/profiles/tier_a_consistent.yaml:{line} by risk:tier_a_consistent\n"
     )

@@ -104,14 +104,14 @@ def test_a_leave_to_loosen_is_no_leave_for_the_layer_above(mqk: Mqk, policies: P
 def test_a_name_that_a_layer_redefines_is_compared_by_what_it_comes_to(mqk: Mqk, policies: Path) -> None:
     base = policies / BASE
     change(
-        base, "projected.position_value <= limits.max_position of account.equity", "projected.position_value <= room"
+        base, "projected.position_value <= limits.max_position of projected.equity", "projected.position_value <= room"
     )
     text = base.read_text("utf-8")
-    base.write_text(text + "\nlet:\n  room: limits.max_position of account.equity\n", "utf-8")
+    base.write_text(text + "\nlet:\n  room: limits.max_position of projected.equity\n", "utf-8")
     tier = policies / TIER_A
     before = tier.read_text("utf-8")
-    tier.write_text(before + "\nlet:\n  room: min(limits.max_position of account.equity, 15_000 USD)\n", "utf-8")
+    tier.write_text(before + "\nlet:\n  room: min(limits.max_position of projected.equity, 15_000 USD)\n", "utf-8")
     assert mqk("policy", "check", "policies").code == 0
-    tier.write_text(before + "\nlet:\n  room: max(limits.max_position of account.equity, 15_000 USD)\n", "utf-8")
+    tier.write_text(before + "\nlet:\n  room: max(limits.max_position of projected.equity, 15_000 USD)\n", "utf-8")
     ended = mqk("policy", "check", "policies", "--format", "json")
     assert [(each["code"], each["file"]) for each in ended.json] == [("MQK-1420", f"policies/{TIER_A}")]

@@ -288,7 +288,14 @@ class World:
             "position.opened_today": sum(abs(lot[0]) for lot in lots if lot[2] == self.day),
             "position.since_exit": None if closed_at is None else state.now - closed_at,
             "position.adds": max(most - 1, 0),
+            "position.working_buy_price": self._dearest(symbol, Side.BUY),
+            "position.working_sell_price": self._dearest(symbol, Side.SELL),
         }
+
+    def _dearest(self, symbol: str, side: Side) -> int:
+        """The dearest worst price of a symbol's orders at work."""
+        worst = self.state.worst_prices
+        return max((worst[o.client_order_id] for o in self.state.working_of(symbol, side)), default=0)
 
     def _entries(self, symbol: str) -> set[str]:
         """The orders that made the position larger since it was flat."""
@@ -328,8 +335,19 @@ class World:
         held = {symbol: sum(lot[0] for lot in self.lots(symbol)) for symbol in lines}
         buys = {s: sum(o.leaves for o in self.state.working_of(s, Side.BUY)) for s in lines}
         sells = {s: sum(o.leaves for o in self.state.working_of(s, Side.SELL)) for s in lines}
-        highest = sum((held[s] + buys[s]) * prices[s] for s in lines)
-        lowest = sum((held[s] - sells[s]) * prices[s] for s in lines)
+        tops = {(s, side): self._dearest(s, side) for s in lines for side in Side}
+        up = {s: held[s] + buys[s] for s in lines}
+        down = {s: sells[s] - held[s] for s in lines}
+        longs = {s: max(up[s], 0) * max(prices[s], tops[s, Side.BUY]) for s in lines}
+        shorts = {s: max(down[s], 0) * max(prices[s], tops[s, Side.SELL]) for s in lines}
+        highest = sum(longs[s] + min(up[s], 0) * prices[s] for s in lines)
+        lowest = -sum(shorts[s] + min(down[s], 0) * prices[s] for s in lines)
+        ahead = [
+            o.leaves * max(o.side.sign * (self.state.worst_prices[o.client_order_id] - prices[o.symbol]), 0)
+            for o in self.state.working.values()
+        ]
+        # A quarter of a hundredth, and never less than what it comes to.
+        ahead += [max(up[s], down[s]) * -(-prices[s] // 400) for s in lines]
         streak = 0
         for _, _, _, result in self.endings():
             streak = streak if result is None else streak + 1 if result < 0 else 0
@@ -342,8 +360,11 @@ class World:
             "account.highest_net_exposure": highest,
             "account.lowest_net_exposure": lowest,
             "account.net_exposure": max(abs(highest), abs(lowest)),
-            "account.long_exposure": sum(max(held[s] + buys[s], 0) * prices[s] for s in lines),
-            "account.short_exposure": sum(max(sells[s] - held[s], 0) * prices[s] for s in lines),
+            "account.long_exposure": sum(longs.values()),
+            "account.short_exposure": sum(shorts.values()),
+            "account.gross_exposure": sum(max(longs[s], shorts[s]) for s in lines),
+            "account.working_fees": 0,
+            "account.close_out_costs": sum(ahead),
             "account.opening_positions": sum(1 for s in lines if not held[s] and (buys[s] or sells[s])),
             "account.working_sell_value": sum(
                 o.leaves * worst[o.client_order_id] for o in self.state.working.values() if o.side is Side.SELL

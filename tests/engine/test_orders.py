@@ -38,7 +38,7 @@ def test_an_intent_beyond_a_cap_is_refused_with_its_reason_and_never_becomes_an_
     assert effect.rules == ("CAP-01",)
     assert effect.decision is not None
     finding = effect.decision.findings[0]
-    assert (finding.observed, finding.limit, finding.headroom) == ("24_060 USD", "20_000 USD", "-4_060 USD")
+    assert (finding.observed, finding.limit, finding.headroom) == ("24_060 USD", "19_976 USD", "-4_084 USD")
     assert not desk.state.orders
 
 
@@ -318,7 +318,14 @@ def test_the_views_say_what_the_books_say(moves: list[tuple[str, str, int, int]]
             sell = sum(o.leaves for o in working if o.symbol == line.symbol and o.side is Side.SELL)
             assert (line.qty, line.working_buy, line.working_sell) == (state.ledger.qty(line.symbol), buy, sell)
             assert line.price == state.ledger.last_mark(line.symbol)
-            assert line.exposure == max(abs(line.qty + buy), abs(line.qty - sell)) * (line.price or 0)
+            dearest = {
+                side: max(
+                    [line.price or 0]
+                    + [state.worst_prices[o.client_order_id] for o in state.working_of(line.symbol, side)]
+                )
+                for side in Side
+            }
+            assert line.exposure == max((line.qty + buy) * dearest[Side.BUY], (sell - line.qty) * dearest[Side.SELL])
             total += line.exposure
         assert account.gross_exposure == total
         assert account.peak_equity >= account.equity

@@ -38,11 +38,11 @@ Wish = Callable[[Context], Targets | None]
 
 
 @cache
-def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = ()) -> GuardSet:
-    """The guards of a shipped engine, with the rules that a small world can live under."""
+def shipped(engine: str = "MAIN", overlays: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> GuardSet:
+    """The guards of a shipped engine, with the rules that a small world can live under, and others by name."""
     policies = load_policies([shipped_policies_dir()])
     assert policies.diagnostics == ()
-    return compile_bundle(core(effective_bundle(policies, engine, overlays=overlays)))
+    return compile_bundle(core(effective_bundle(policies, engine, overlays=overlays), CORE | frozenset(also)))
 
 
 def core(bundle: Bundle, ids: frozenset[str] = CORE) -> Bundle:
@@ -66,9 +66,14 @@ def core(bundle: Bundle, ids: frozenset[str] = CORE) -> Bundle:
 
 
 @cache
-def guards(*limits: tuple[str, LimitValue], shadow: tuple[str, ...] = (), overlays: tuple[str, ...] = ()) -> GuardSet:
+def guards(
+    *limits: tuple[str, LimitValue],
+    shadow: tuple[str, ...] = (),
+    overlays: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+) -> GuardSet:
     """The guards of MAIN for bars of any length, with some limits set otherwise and some rules only watching."""
-    bundle = shipped(overlays=overlays).bundle
+    bundle = shipped(overlays=overlays, also=also).bundle
     changed = {name: replace(bundle.limits[name], value=value) for name, value in limits}
     rules = tuple(replace(rule, enforce="shadow") if rule.id in shadow else rule for rule in bundle.rules)
     return compile_bundle(

@@ -28,7 +28,8 @@ def test_a_denied_order_explains_itself_with_observed_limit_headroom_and_place(m
     assert decision.deciding == ("CAP-01",)
     assert (finding.observed, finding.limit, finding.headroom) == ("23_506 USD", "20_000 USD", "-3_506 USD")
     assert finding.message == (
-        "`projected.position_value` is 23_506 USD, must be at most 20_000 USD (`limits.max_position of account.equity`)"
+        "`projected.position_value` is 23_506 USD, must be at most 20_000 USD"
+        " (`limits.max_position of projected.equity`)"
     )
     assert finding.file.endswith("profiles/tier_a_consistent.yaml")
     assert finding.layer == "risk:tier_a_consistent"

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _AMOUNT: Final = re.compile(r"(-?)(\d+)\.(\d{6})")
 # The caps that a curve can be drawn against: what the rule holds, and the limit it reads.
-_CAP: Final = re.compile(r"projected\.(position_value|gross_exposure|net_exposure) <= limits\.(\w+) of account\.equity")
+_CAP: Final = re.compile(
+    r"projected\.(position_value|gross_exposure|net_exposure) <= limits\.(\w+) of (?:account|projected)\.equity"
+)
 Files = Mapping[str, bytes]
 
 

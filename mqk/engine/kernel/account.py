@@ -114,9 +114,12 @@ def value(m: Ints) -> int:
 
 def expose(m: Ints, line: int) -> int:
     """Bring a symbol's part of the gross exposure up to date."""
-    most = abs(m[line + p.QTY] + m[line + p.WORKING_BUY])
-    least = abs(m[line + p.QTY] - m[line + p.WORKING_SELL])
-    exposure = max(most, least) * m[line + p.PRICE]
+    price = m[line + p.PRICE]
+    exposure = abs(m[line + p.QTY]) * price
+    if m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0:
+        most = m[line + p.QTY] + m[line + p.WORKING_BUY]
+        least = m[line + p.WORKING_SELL] - m[line + p.QTY]
+        exposure = max(most * max(price, m[line + p.BUY_PRICE]), least * max(price, m[line + p.SELL_PRICE]))
     m[p.EXPOSURE] += exposure - m[line + p.LINE_EXPOSURE]
     m[line + p.LINE_EXPOSURE] = exposure
     return 0
@@ -185,8 +188,11 @@ def show_nets(m: Ints, f: Ints) -> int:
     lowest = 0
     for symbol in range(m[p.SYMBOLS]):
         line = m[p.AT_LINES] + symbol * p.LINE
-        highest += (m[line + p.QTY] + m[line + p.WORKING_BUY]) * m[line + p.PRICE]
-        lowest += (m[line + p.QTY] - m[line + p.WORKING_SELL]) * m[line + p.PRICE]
+        price = m[line + p.PRICE]
+        most = m[line + p.QTY] + m[line + p.WORKING_BUY]
+        least = m[line + p.QTY] - m[line + p.WORKING_SELL]
+        highest += most * (max(price, m[line + p.BUY_PRICE]) if most > 0 else price)
+        lowest += least * (max(price, m[line + p.SELL_PRICE]) if least < 0 else price)
     show(f, "account.highest_net_exposure", highest)
     show(f, "account.lowest_net_exposure", lowest)
     show(f, "account.net_exposure", max(abs(highest), abs(lowest)))
@@ -200,8 +206,9 @@ def show_sides(m: Ints, f: Ints) -> int:
     opening = 0
     for symbol in range(m[p.SYMBOLS]):
         line = m[p.AT_LINES] + symbol * p.LINE
-        longs += max(m[line + p.QTY] + m[line + p.WORKING_BUY], 0) * m[line + p.PRICE]
-        shorts += max(m[line + p.WORKING_SELL] - m[line + p.QTY], 0) * m[line + p.PRICE]
+        price = m[line + p.PRICE]
+        longs += max(m[line + p.QTY] + m[line + p.WORKING_BUY], 0) * max(price, m[line + p.BUY_PRICE])
+        shorts += max(m[line + p.WORKING_SELL] - m[line + p.QTY], 0) * max(price, m[line + p.SELL_PRICE])
         opening += m[line + p.QTY] == 0 and (m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0)
     show(f, "account.long_exposure", longs)
     show(f, "account.short_exposure", shorts)

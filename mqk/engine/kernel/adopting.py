@@ -69,6 +69,7 @@ def _line(line: Line, bars: Sequence[Bar], past: Past) -> None:
     line.price = block[at + p.PRICE]
     line.qty, line.exposure = block[at + p.QTY], block[at + p.LINE_EXPOSURE]
     line.working_buy, line.working_sell = block[at + p.WORKING_BUY], block[at + p.WORKING_SELL]
+    line.buy_price, line.sell_price = block[at + p.BUY_PRICE], block[at + p.SELL_PRICE]
     line.opened_today = block[at + p.OPENED_TODAY]
     closed = block[at + p.CLOSED_AT]
     line.closed_at = None if closed < 0 else closed

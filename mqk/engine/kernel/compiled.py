@@ -17,7 +17,8 @@ from mqk.dsl.lower import Lowered, lower
 from mqk.dsl.missing import MISSING as NOT_THERE
 from mqk.dsl.native import Native, available
 from mqk.dsl.types import Kind
-from mqk.engine.kernel import account, filling, loop, moments, placing
+from mqk.engine.figures import names_read
+from mqk.engine.kernel import account, filling, loop, moments, placing, worst
 from mqk.engine.kernel.places import MONEY_MOST, PRICE_MOST, SHARES_MOST, STREAMS
 from mqk.guards import Enforcement, Point
 from mqk.guards.catalogue import collections_at, facts_at
@@ -66,7 +67,11 @@ _FUNCTIONS: Final = (
     account.average,
     account.show_positions,
     account.judge_account,
-    placing.against,
+    worst.against,
+    worst.costs,
+    worst.way_out,
+    worst.close_out,
+    worst.dearest,
     placing.alike,
     placing.show_order,
     placing.average_of,
@@ -91,6 +96,11 @@ _FUNCTIONS: Final = (
     loop.play,
 )
 _COLLECTIONS: Final = frozenset({"positions"})
+_PRICES: Final = frozenset(
+    {"order.worst_price", "market.price", "market.range", "position.working_buy_price", "position.working_sell_price"}
+)
+# What is worked out when an order is judged, and at no other time.
+_OF_ORDERS: Final = frozenset({"account.working_fees", "account.close_out_costs"})
 _BOUNDS: Final = {Kind.MONEY: MONEY_MOST, Kind.QUANTITY: PRICE_MOST, Kind.COUNT: PRICE_MOST, Kind.BOOL: 1}
 _LONG: Final = 2**61
 # What `play` takes after the memory, the facts and the answer: the columns of bars and instants, and the wants.
@@ -132,6 +142,8 @@ class Kernel:
             return "llvmlite is not installed: it comes with the extra `native`"
         if len(guards.order.rules) > RULES_MOST:
             return f"there are more than {RULES_MOST} rules of orders"
+        if names_read(guards.account) & _OF_ORDERS:
+            return "a rule of the account asks what closing out costs"
         streams = sorted({spec.stream for spec in guards.windows} - set(STREAMS))
         if streams:
             return f"nothing counts `{streams[0]}` in native code"
@@ -264,7 +276,7 @@ def _bounds() -> dict[str, tuple[int, int]]:
             most = _BOUNDS.get(entry.type.kind, _LONG)
             if name in ("order.qty", "position.qty", "position.working_buy", "position.working_sell"):
                 most = SHARES_MOST
-            elif name in ("order.worst_price", "market.price", "market.range") or name.startswith("bar."):
+            elif name in _PRICES or name.startswith("bar."):
                 most = min(most, PRICE_MOST)
             found[name] = (-most, most)
         for name, ref in collections_at(point).items():

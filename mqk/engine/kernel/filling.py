@@ -9,7 +9,8 @@ from __future__ import annotations
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.account import expose, judge_account, mark, record, tell_time, value
 from mqk.engine.kernel.places import Ints
-from mqk.engine.kernel.placing import against, work
+from mqk.engine.kernel.placing import work
+from mqk.engine.kernel.worst import against
 
 
 def fill_price(m: Ints, side: int, open_: int, high: int, low: int, close: int) -> int:

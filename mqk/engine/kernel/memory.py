@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mqk.engine.kernel.compiled import Kernel
     from mqk.market import SessionPlan
 
-_BPS: Final = 10_000
 _HELD: Final = 8
 """How many symbols are held or at work, on average, as an order is judged, before more room is needed."""
 _FEW: Final = 2**20
@@ -47,7 +46,7 @@ class Memory:
         """The memory of a run that has not begun; one that `keeps` the moment in which each order is judged, or not."""
         windows = kernel.guards.windows
         alike = 1 << (2 * rows_most).bit_length()
-        moment = p.MOMENT_ENGINE + p.MOMENT_LINE + 1 + len(windows)
+        moment = p.MOMENT_ENGINE + p.MOMENT_LINE + 2 + len(windows)
         held_most = _HELD * rows_most if keeps else 0
         sizes = (
             (p.AT_LINES, p.LINE * len(symbols)),
@@ -93,8 +92,8 @@ class Memory:
         block, bundle = self.block, kernel.guards.bundle
         capital = bundle.capital.micros
         execution = bundle.execution
-        base = (execution.spread.value + execution.slippage.value) * _BPS
-        cap, volatility = execution.cap.value * _BPS, execution.volatility.value
+        base = (execution.spread.value + execution.slippage.value) * p.BPS
+        cap, volatility = execution.cap.value * p.BPS, execution.volatility.value
         unit = lcm(base.denominator, cap.denominator)
         values = {
             p.SESSION: -1,
@@ -107,7 +106,7 @@ class Memory:
             p.BASE: int(base * unit),
             p.CAP: int(cap * unit),
             p.UNIT: unit,
-            p.VOLATILITY_TOP: _BPS * volatility.numerator,
+            p.VOLATILITY_TOP: p.BPS * volatility.numerator,
             p.VOLATILITY_BOTTOM: volatility.denominator,
             p.BORROWS: bool(execution.borrow.value),
             p.LATENCY: execution.latency_bars.submit,
@@ -123,7 +122,7 @@ class Memory:
 
 def too_fine(spread: Fraction, slippage: Fraction, volatility: Fraction, cap: Fraction, commission: int) -> bool:
     """Whether a cost model's numbers are larger than native code is made for."""
-    base, most = (spread + slippage) * _BPS, cap * _BPS
+    base, most = (spread + slippage) * p.BPS, cap * p.BPS
     unit = lcm(base.denominator, most.denominator)
-    whole = (unit * _BPS, _BPS * volatility.numerator, volatility.denominator)
+    whole = (unit * p.BPS, p.BPS * volatility.numerator, volatility.denominator)
     return max(*whole, int(base * unit), int(most * unit)) > _FEW or commission > p.MONEY_MOST

@@ -32,8 +32,11 @@ def keep(m: Ints, number: int, line: int) -> int:
             m[held + p.HOLDING_EXPOSURE] = m[each + p.LINE_EXPOSURE]
             m[held + p.HOLDING_COST] = m[each + p.COST]
             m[held + p.HOLDING_VALUE] = m[each + p.LINE_VALUE]
+            m[held + p.HOLDING_BUY_PRICE] = m[each + p.BUY_PRICE]
+            m[held + p.HOLDING_SELL_PRICE] = m[each + p.SELL_PRICE]
             m[p.HELD] += 1
-    at += 1
+    m[at + 1] = m[p.CLOSE_OUT]
+    at += 2
     for window in range(m[p.WINDOWS]):
         w = m[p.AT_WINDOWS] + window * p.WINDOW
         count = m[p.LOGGED + m[w + p.OF_STREAM]] - m[w + p.HEAD]

@@ -64,6 +64,8 @@ BEFORE: Final = 54  # how many rows of orders there were when it began
 WANTED: Final = 55  # how many of the wants that are given have been brought about
 WANTS: Final = 56  # how many wants are given
 BORROWS: Final = 60  # whether shares that are sold short are paid for
+CLOSE_OUT: Final = 57  # what filling all and getting out of it took off equity, when an order was judged last
+FILLING: Final = 61  # orders that fill at this instant: off the market, and at work until that is told
 STREAMS: Final = ("orders", "cancels", "rejects", "fills", "trades", "day_trades", "results", "losing_trades")
 ORDERS_STREAM: Final = 0
 FILLS_STREAM: Final = 3
@@ -107,6 +109,8 @@ LOT_FIRST: Final = 21
 LOT_COUNT: Final = 22
 WORD: Final = 23  # the id of the symbol
 TOUCHED: Final = 24
+BUY_PRICE: Final = 25  # the dearest worst price of buy orders at work, zero without one; and of sell orders
+SELL_PRICE: Final = 26
 LOTS: Final = 32  # pairs of shares and price, in a ring
 LOTS_MOST: Final = 32
 
@@ -173,10 +177,10 @@ ACTIVE_MOST: Final = 64
 # As many symbols held or at work as the collection of positions has room for.
 POSITIONS_MOST: Final = 500
 
-# -- a moment: the engine, the order's symbol, where its holdings begin, and what every window says ------------------
+# -- a moment: the engine, the symbol, where its holdings begin, what closing out costs, and every window -------------
 MOMENT_ENGINE: Final = OPEN + 1
-MOMENT_LINE: Final = TOUCHED
-HOLDING: Final = 8
+MOMENT_LINE: Final = SELL_PRICE + 1
+HOLDING: Final = 10
 HOLDING_SYMBOL: Final = 0
 HOLDING_QTY: Final = 1
 HOLDING_BUY: Final = 2
@@ -185,6 +189,8 @@ HOLDING_PRICE: Final = 4
 HOLDING_EXPOSURE: Final = 5
 HOLDING_COST: Final = 6
 HOLDING_VALUE: Final = 7
+HOLDING_BUY_PRICE: Final = 8
+HOLDING_SELL_PRICE: Final = 9
 
 # -- why the kernel hands over -------------------------------------------------------------------------------------
 UNUSUAL: Final = 1
@@ -216,6 +222,7 @@ SHARES_MOST: Final = 2**20
 PRICE_MOST: Final = 2**40
 MONEY_MOST: Final = 2**55
 NEVER: Final = 2**62
+BPS: Final = 10_000  # basis points in one
 
 # What an array of targets holds where the strategy has nothing to say.
 HOLD: Final = -(2**63)

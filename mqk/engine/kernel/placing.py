@@ -11,14 +11,7 @@ from mqk.engine.kernel.account import expose, judge_account, record, show_accoun
 from mqk.engine.kernel.moments import keep
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import broken, denies, errors, guard, reads, show, show_given, side_word
-
-
-def against(m: Ints, side: int, price: int, cost: int) -> int:
-    """A price with a cost against the trader."""
-    whole = 10_000 * m[p.UNIT]
-    if side > 0:
-        return -(-price * (whole + cost) // whole)
-    return max(price * (whole - cost) // whole, 1)
+from mqk.engine.kernel.worst import against, close_out, costs, dearest, way_out
 
 
 def alike(m: Ints, symbol: int, side: int, qty: int) -> int:
@@ -45,6 +38,8 @@ def show_order(m: Ints, f: Ints, row: int, line: int) -> int:
     show(f, "order.side", side_word(side > 0))
     show(f, "order.qty", m[row + p.ROW_QTY])
     show(f, "order.worst_price", m[row + p.ROW_WORST])
+    show(f, "order.fees", m[p.COMMISSION])
+    show(f, "order.costs", costs(m, row, line) + way_out(m, m[row + p.ROW_QTY], m[line + p.PRICE]))
     show(f, "order.reduce_only", m[row + p.ROW_REDUCES])
     opposite = m[line + p.WORKING_SELL] if side > 0 else m[line + p.WORKING_BUY]
     closes = qty < 0 if side > 0 else qty > 0
@@ -53,6 +48,8 @@ def show_order(m: Ints, f: Ints, row: int, line: int) -> int:
     show(f, "position.qty", qty)
     show(f, "position.working_buy", m[line + p.WORKING_BUY])
     show(f, "position.working_sell", m[line + p.WORKING_SELL])
+    show(f, "position.working_buy_price", m[line + p.BUY_PRICE])
+    show(f, "position.working_sell_price", m[line + p.SELL_PRICE])
     show(f, "position.working_orders", m[line + p.BUYS] + m[line + p.SELLS])
     show(f, "position.exposure", m[line + p.LINE_EXPOSURE])
     if reads("position.average_price"):
@@ -90,6 +87,10 @@ def judge_order(m: Ints, f: Ints, a: Ints, row: int, line: int) -> int:
     show_order(m, f, row, line)
     show_time(m, f)
     show_account(m, f)
+    if reads("account.close_out_costs") or m[p.KEEPS]:
+        m[p.CLOSE_OUT] = close_out(m, row)
+    show(f, "account.close_out_costs", m[p.CLOSE_OUT])
+    show(f, "account.working_fees", m[p.WORKING] * m[p.COMMISSION])
     said = guard("order", f, a)
     if said == 2:
         m[p.STOPPED] = p.NOT_DECIDED
@@ -110,15 +111,18 @@ def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: 
     m[row + p.ROW_SIDE] = side
     m[row + p.ROW_QTY] = qty
     m[row + p.ROW_WORST] = against(m, side, m[line + p.PRICE], m[p.CAP])
+    if m[row + p.ROW_WORST] > p.PRICE_MOST:
+        m[p.STOPPED] = p.TOO_LARGE
     m[row + p.ROW_AT] = m[p.NOW]
     m[row + p.ROW_REDUCES] = reduces
     m[row + p.ROW_BAR] = bar
     m[row + p.ROW_WAIT] = m[p.LATENCY]
     same = alike(m, symbol, side, qty)
     m[row + p.ROW_ALIKE] = m[same + 2]
+    denied = judge_order(m, f, a, row, line)
     if m[p.KEEPS]:
         keep(m, m[p.ROWS] - 1, line)
-    if judge_order(m, f, a, row, line):
+    if denied:
         m[row + p.ROW_STATE] = p.DENIED
         m[row + p.ROW_NUMBER] = -1
         return 0
@@ -142,10 +146,12 @@ def work(m: Ints, row: int, line: int, times: int) -> int:
         m[line + p.WORKING_BUY] += qty
         m[line + p.BUYS] += times
         m[p.BUY_VALUE] += qty * m[row + p.ROW_WORST]
+        m[line + p.BUY_PRICE] = dearest(m, row, line, times)
     else:
         m[line + p.WORKING_SELL] += qty
         m[line + p.SELLS] += times
         m[p.SELL_VALUE] += qty * m[row + p.ROW_WORST]
+        m[line + p.SELL_PRICE] = dearest(m, row, line, times)
     m[p.WORKING] += times
     expose(m, line)
     return 0

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _LINE_AT = p.MOMENT_ENGINE
 _HELD_AT = p.MOMENT_ENGINE + p.MOMENT_LINE
-_WINDOWS_AT = _HELD_AT + 1
+_CLOSE_OUT_AT = _HELD_AT + 1
+_WINDOWS_AT = _CLOSE_OUT_AT + 1
 
 
 def moments(state: EngineState, past: Past) -> Moments:
@@ -98,10 +99,22 @@ class _Reading:
             "order.limit_price": self._always(given=False),
             "order.stop_price": self._always(given=False),
             "order.worst_price": Column(rows[:, p.ROW_WORST]),
+            "order.fees": self._always(self.past.block[p.COMMISSION]),
+            "order.costs": Column(self._costs()),
             "order.reduce_only": Column(rows[:, p.ROW_REDUCES]),
             "order.is_day_trade": Column((working > 0) | closes),
             "order.same_age": self._since(rows[:, p.ROW_ALIKE]),
         }
+
+    def _costs(self) -> Any:
+        """What filling each order and getting out again takes off equity at worst, as worst.py has it."""
+        import numpy as np  # noqa: PLC0415 - heavy
+
+        block, rows, price = self.past.block, self.rows, self.line(p.PRICE)
+        loss = np.maximum(rows[:, p.ROW_SIDE] * (rows[:, p.ROW_WORST] - price), 0)
+        whole = p.BPS * block[p.UNIT]
+        out = -(-price * (whole + block[p.CAP]) // whole) - price
+        return rows[:, p.ROW_QTY] * (loss + out) + 2 * block[p.COMMISSION]
 
     def _position(self) -> dict[str, Column]:
         import numpy as np  # noqa: PLC0415 - heavy
@@ -112,6 +125,8 @@ class _Reading:
             "position.qty": Column(qty),
             "position.working_buy": Column(self.line(p.WORKING_BUY)),
             "position.working_sell": Column(self.line(p.WORKING_SELL)),
+            "position.working_buy_price": Column(self.line(p.BUY_PRICE)),
+            "position.working_sell_price": Column(self.line(p.SELL_PRICE)),
             "position.working_orders": Column(buys + sells),
             "position.exposure": Column(self.line(p.LINE_EXPOSURE)),
             "position.average_price": _average(qty, self.line(p.COST)),
@@ -150,6 +165,8 @@ class _Reading:
         equity = Column(self.engine(p.EQUITY))
         return {
             **{f"account.{name}": Column(self.engine(place)) for name, place in told.items()},
+            "account.working_fees": Column(self.engine(p.WORKING) * self.past.block[p.COMMISSION]),
+            "account.close_out_costs": Column(self.kept[:, _CLOSE_OUT_AT]),
             "margin.equity": equity,
             "firm.equity": equity,
             "firm.gross_exposure": Column(self.engine(p.EXPOSURE)),
@@ -161,13 +178,16 @@ class _Reading:
 
         qty, price, value = (self.held[:, place] for place in (p.HOLDING_QTY, p.HOLDING_PRICE, p.HOLDING_VALUE))
         most, least = qty + self.held[:, p.HOLDING_BUY], qty - self.held[:, p.HOLDING_SELL]
-        highest, lowest = self._total(most * price), self._total(least * price)
+        # What is left of a position on its other side is no larger for what would take it there.
+        up = most * np.where(most > 0, np.maximum(price, self.held[:, p.HOLDING_BUY_PRICE]), price)
+        down = least * np.where(least < 0, np.maximum(price, self.held[:, p.HOLDING_SELL_PRICE]), price)
+        highest, lowest = self._total(up), self._total(down)
         return {
             "account.highest_net_exposure": Column(highest),
             "account.lowest_net_exposure": Column(lowest),
             "account.net_exposure": Column(np.maximum(abs(highest), abs(lowest))),
-            "account.long_exposure": Column(self._total(np.maximum(most, 0) * price)),
-            "account.short_exposure": Column(self._total(np.maximum(-least, 0) * price)),
+            "account.long_exposure": Column(self._total(np.maximum(up, 0))),
+            "account.short_exposure": Column(self._total(np.maximum(-down, 0))),
             "account.opening_positions": Column(self._total((qty == 0).astype(np.int64))),
             "margin.long_value": Column(self._total(np.maximum(value, 0))),
             "margin.short_value": Column(self._total(np.maximum(-value, 0))),

@@ -50,6 +50,8 @@ baseline:
   position.qty: 0
   position.working_buy: 0
   position.working_sell: 0
+  position.working_buy_price: 0 USD
+  position.working_sell_price: 0 USD
   position.exposure: 0 USD
   market.price: 400.00 USD
   bar.symbol: SPY
