@@ -14,8 +14,9 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from mqk.backtest import texts
 from mqk.backtest.errors import BacktestError
-from mqk.quantity import DAY_MICROS, MICROS, format_instant
+from mqk.quantity import MICROS, format_instant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,43 +72,30 @@ def artifacts_of(state: EngineState, record: Recorder, metrics: Mapping[str, Any
 def orders_csv(record: Recorder, orders: Mapping[str, Order]) -> bytes:
     """Every order that was placed, as it ended."""
     header = ("client_order_id", "at", "symbol", "side", "qty", "type", "worst_price", "status", "filled", "reason")
-    rows = []
-    for name, at, worst_price in record.submitted:
-        order = orders[name]
-        rows.append(
-            (
-                order.client_order_id,
-                format_instant(at),
-                order.symbol,
-                order.side.value,
-                order.qty,
-                order.type.value,
-                decimal_text(worst_price),
-                order.status.value,
-                order.filled,
-                order.reason,
-            )
-        )
-    return _csv(header, rows)
+    names, at, worst = zip(*record.submitted, strict=True) if record.submitted else ((), (), ())
+    held = [orders[name] for name in names]
+    columns = (
+        *(texts.words(names), texts.instants(at)),
+        *(texts.words(order.symbol for order in held), texts.words(order.side for order in held)),
+        *(texts.whole([order.qty for order in held]), texts.words(order.type for order in held)),
+        *(texts.amounts(worst), texts.words(order.status for order in held)),
+        *(texts.whole([order.filled for order in held]), texts.words(order.reason for order in held)),
+    )
+    return texts.table(header, columns)
 
 
 def fills_csv(record: Recorder) -> bytes:
     """Every fill, in the order in which it was booked: replayed on the capital, they give the final books."""
     header = ("fill_id", "client_order_id", "at", "symbol", "side", "qty", "price", "fee")
-    rows = (
-        (
-            fill.fill_id,
-            fill.order_id,
-            format_instant(fill.at),
-            fill.symbol,
-            fill.side,
-            fill.qty,
-            decimal_text(fill.price),
-            decimal_text(fill.fee),
-        )
-        for fill in record.fills
+    fills = record.fills
+    columns = (
+        *(texts.words(fill.fill_id for fill in fills), texts.words(fill.order_id for fill in fills)),
+        texts.instants([fill.at for fill in fills]),
+        *(texts.words(fill.symbol for fill in fills), texts.words(fill.side for fill in fills)),
+        texts.whole([fill.qty for fill in fills]),
+        *(texts.amounts([fill.price for fill in fills]), texts.amounts([fill.fee for fill in fills])),
     )
-    return _csv(header, rows)
+    return texts.table(header, columns)
 
 
 def corporate_actions_csv(record: Recorder) -> bytes:
@@ -137,31 +125,8 @@ def corporate_actions_csv(record: Recorder) -> bytes:
 
 def equity_csv(record: Recorder) -> bytes:
     """Equity and cash at every instant of the feed, after all its bars."""
-    lines = ["at,equity,cash"]
-    # Dates change once a day, times of the day come back every day, and both amounts seldom move: each is written once.
-    day, date, times = -DAY_MICROS, "", _Times()
-    amount, amounts = 0, f"{decimal_text(0)},{decimal_text(0)}"
-    known = 0
-    add = lines.append
-    for at, equity, cash in zip(*record.curve.columns(), strict=True):
-        since = at - day
-        if not 0 <= since < DAY_MICROS:
-            day = at // DAY_MICROS * DAY_MICROS
-            date, since = format_instant(day)[:11], at - day
-        if equity != amount or cash != known:
-            amount, known = equity, cash
-            amounts = f"{decimal_text(equity)},{decimal_text(cash)}"
-        add(f"{date}{times[since]},{amounts}")
-    add("")
-    return "\n".join(lines).encode()
-
-
-class _Times(dict[int, str]):
-    """Times of the day, by micros since midnight UTC, each written out once."""
-
-    def __missing__(self, since: int) -> str:
-        text = self[since] = format_instant(since)[11:]
-        return text
+    ends, equity, cash = record.curve.columns()
+    return texts.table(("at", "equity", "cash"), (texts.instants(ends), texts.amounts(equity), texts.amounts(cash)))
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:

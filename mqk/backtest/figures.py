@@ -13,8 +13,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.exact import down, growth, root_down, root_up, up
 from mqk.backtest.trades import trading
@@ -36,7 +35,8 @@ _RETURN: Final = 10**18
 # Below a hundredth of a basis point a session, what looks like volatility is the rounding of equity to micros.
 _FLOOR: Final = Fraction(1, 10**6) ** 2
 _SPAN: Final = 5
-_AT: Final = itemgetter(0)
+# Below it, differences of two amounts fit in 64 bits.
+_BOUND: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,29 @@ class Figures:
 def measure(capital: int, curve: Sequence[tuple[int, int]], entries: Iterable[Entry], calendar: Calendar) -> Figures:
     """Measure a run of some `capital` in micros: its curve of (instant, equity), its entries in the order of booking.
 
+    Raises as `measure_columns` does.
+    """
+    return measure_columns(capital, [at for at, _ in curve], [equity for _, equity in curve], entries, calendar)
+
+
+def measure_columns(
+    capital: int, ends: Sequence[int], equities: Sequence[int], entries: Iterable[Entry], calendar: Calendar
+) -> Figures:
+    """The same of a curve in columns: instants, and equity at each.
+
     The capital counts as the point before the first, so that what the first bar cost is not hidden. Raises
     ValueError for a curve that runs backwards, CalendarError for a point outside the calendar.
     """
-    if any(later[0] < earlier[0] for earlier, later in pairwise(curve)):
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    instants = np.asarray(ends, np.int64)
+    if (instants[1:] < instants[:-1]).any():
         raise ValueError("the equity curve runs backwards in time")
-    sessions = _sessions(curve, calendar)
+    sessions = _sessions(ends, equities, calendar)
     closes = [capital, *(equity for _, equity in sessions.values())]
-    elapsed = curve[-1][0] - curve[0][0] if curve else 0
+    elapsed = ends[-1] - ends[0] if ends else 0
     yearly = _cagr(closes, elapsed)
-    deepest, longest = _drawdown(capital, curve)
+    deepest, longest = _drawdown(capital, instants, equities)
     fallen = up(deepest)
     mean_squared, variance, downside = _moments(_returns(closes))
     trades = trading(entries)
@@ -124,19 +137,19 @@ def measure(capital: int, curve: Sequence[tuple[int, int]], entries: Iterable[En
     )
 
 
-def _sessions(curve: Sequence[tuple[int, int]], calendar: Calendar) -> dict[date, tuple[int, int]]:
+def _sessions(ends: Sequence[int], equities: Sequence[int], calendar: Calendar) -> dict[date, tuple[int, int]]:
     """The last point of every session. The calendar is asked once a session, not at every point."""
     found: dict[date, tuple[int, int]] = {}
     place = 0
-    while place < len(curve):
-        day = calendar.session_of(curve[place][0])
+    while place < len(ends):
+        day = calendar.session_of(ends[place])
         try:
             until = calendar.session_open(calendar.next_session(day))
         except CalendarError:
             # The calendar ends with this session: each point is asked about.
-            until = curve[place][0]
-        place = bisect_right(curve, until, lo=place, key=_AT)
-        found[day] = curve[place - 1]
+            until = ends[place]
+        place = bisect_right(ends, until, lo=place)
+        found[day] = ends[place - 1], equities[place - 1]
     return found
 
 
@@ -175,24 +188,29 @@ def _cagr(closes: Sequence[int], elapsed: int) -> Fraction | None:
     return growth(Fraction(closes[-1], closes[0]), Fraction(elapsed, YEAR))
 
 
-def _drawdown(capital: int, curve: Sequence[tuple[int, int]]) -> tuple[Fraction, int]:
+def _drawdown(capital: int, instants: Any, equities: Sequence[int]) -> tuple[Fraction, int]:
     """The deepest fall from the highest equity until then, above 1 when equity falls below zero; the longest one."""
-    peak, top, bottom = capital, 0, 1
-    since = curve[0][0] if curve else 0
-    longest = 0
-    below = False
-    for at, equity in curve:
-        if equity < peak:
-            below = True
-            if peak > 0 and (peak - equity) * bottom > top * peak:
-                top, bottom = peak - equity, peak
-            continue
-        if below:
-            longest, below = max(longest, at - since), False
-        peak, since = equity, at
-    if below:
-        longest = max(longest, curve[-1][0] - since)
-    return Fraction(top, bottom), longest
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    if not equities:
+        return Fraction(0), 0
+    # Differences fit in 64 bits, or the numbers are kept as they are: slowly, and never wrong.
+    highest, lowest = max(equities), min(equities)
+    kind = np.int64 if max(capital, highest, -lowest) < _BOUND else object
+    levels = np.concatenate((np.array([capital], kind), np.array(equities, kind)))
+    peaks = np.maximum.accumulate(levels)
+    # Where equity was as high as ever: of two that are equally high the later one is the peak.
+    highs = np.flatnonzero(levels[1:] >= peaks[:-1])
+    begins = np.concatenate(([0], highs + 1))
+    deepest = Fraction(0)
+    for fall, peak in zip(np.maximum.reduceat(peaks - levels, begins).tolist(), peaks[begins].tolist(), strict=True):
+        if peak > 0 and fall * deepest.denominator > deepest.numerator * peak:
+            deepest = Fraction(fall, peak)
+    # From each peak to the next, or to the end; where nothing lies between the two, nothing fell.
+    marks = np.concatenate(([-1], highs, [len(equities)]))
+    at = np.concatenate((instants[:1], instants[highs], instants[-1:]))
+    fell = np.diff(marks) > 1
+    return deepest, int(np.diff(at)[fell].max(initial=0))
 
 
 def _worst(closes: Sequence[int]) -> Fraction:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import mqk
 from mqk.backtest.artifacts import KIND, PROVENANCE
 from mqk.backtest.code import code_sha256
-from mqk.backtest.figures import Figures, measure
+from mqk.backtest.figures import Figures, measure_columns
 from mqk.backtest.host import host_fingerprint
 from mqk.market import calendar_of
 from mqk.quantity import format_instant, format_money
@@ -219,9 +219,7 @@ def summarise(state: EngineState, record: Recorder, *, bars: int, data: str, art
     """The figures of a finished run."""
     capital = state.ledger.initial_cash
     ends, equity, _ = record.curve.columns()
-    figures = measure(
-        capital, list(zip(ends, equity, strict=True)), state.ledger.entries, calendar_of(state.guards.bundle.calendar)
-    )
+    figures = measure_columns(capital, ends, equity, state.ledger.entries, calendar_of(state.guards.bundle.calendar))
     worst = max(sorted(record.refused_by_rule), key=record.denied_by_rule.__getitem__, default=None)
     return BacktestSummary(
         engine=state.engine,

@@ -17,8 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqk.backtest.figures import DAY, YEAR, Figures, measure
-from mqk.market import calendar_of, read_bars
+from mqk.backtest.figures import YEAR, Figures, measure
+from mqk.market import calendar_of
+from mqk.quantity import DAY_MICROS as DAY
+from mqk.quantity import read_bars
 from tests.backtest.worlds import SHARED, needs_data
 
 NYSE = calendar_of("XNYS")
