@@ -343,8 +343,10 @@ def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> array[int]:
     return answer
 
 
-def play(kernel: Kernel, columns: Columns, targets: Sequence[int], *, keeps: bool = False) -> Played:
-    """Play all instants, every rule enforced, as far as nothing unusual comes.
+def play(
+    kernel: Kernel, columns: Columns, targets: Sequence[int], *, keeps: bool = False, until: int | None = None
+) -> Played:
+    """Play all instants, or those before `until`, every rule enforced, as far as nothing unusual comes.
 
     `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. With `keeps`, the moment of
     each order is kept for the record. Raises BacktestError "data" for a target that is none.
@@ -365,5 +367,5 @@ def play(kernel: Kernel, columns: Columns, targets: Sequence[int], *, keeps: boo
     wants[:, p.WANT_BAR], wants[:, p.WANT_TARGET], wants[:, p.WANT_COUNT] = bars, given, 1
     wants[:, p.WANT_SYMBOL] = np.frombuffer(columns.symbols, dtype=np.int64)[bars]
     run.wants.frombytes(wants.tobytes())
-    run.go(len(columns.ends))
+    run.go(len(columns.ends) if until is None else until)
     return Played(columns, run)

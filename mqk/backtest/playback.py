@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.backtest.arrays import Columns, Played, kernel_of, play, targets_of
 from mqk.backtest.asking import asked
 from mqk.backtest.audit import quoted_json
+from mqk.backtest.contrary import contrary
 from mqk.engine import Refused, Submit
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.adopting import Past, adopt
@@ -22,7 +23,7 @@ from mqk.guards.catalogue import VIEWS
 from mqk.market import calendar_of
 from mqk.orders import Intent
 from mqk.quantity import format_money
-from mqk.strategies import StrategyError
+from mqk.strategies import ArrayStrategy, StrategyError
 from mqk.venue.resting import Resting
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from mqk.guards.record_columns import Moments
     from mqk.market import Bar
     from mqk.orders import Side
-    from mqk.strategies import ArrayStrategy
     from mqk.venue.market import SimulatedMarket
 
 # Below this many bars, compiling takes longer than what it saves.
@@ -66,31 +66,56 @@ def playback(
         return None
     columns = Columns.read(stream, numbers, instants, calendar_of(guards.bundle.calendar))
     tell(0)
-    found = _in_arrays(host.in_arrays, kernel, columns)
+    found, differing = _in_arrays(state, kernel, columns, stream)
     if found is None:
         run = asked(host, kernel, columns, stream, tell)
         found = None if run is None else Played(columns, run)
-    return Playback(state, columns, stream, found) if found is not None and found.played else None
+    return Playback(state, columns, stream, found, differing) if found is not None and found.played else None
 
 
-def _in_arrays(strategy: ArrayStrategy | None, kernel: Kernel, columns: Columns) -> Played | None:
-    """Play what a strategy says to all bars at once; None where it cannot, and is asked bar by bar."""
-    if strategy is None:
-        return None
+def _in_arrays(
+    state: EngineState, kernel: Kernel, columns: Columns, stream: Sequence[Bar]
+) -> tuple[Played | None, StrategyError | None]:
+    """Play what a strategy says to all bars at once; None where it cannot, and is asked bar by bar.
+
+    Where it says something else to a bar of them, it is played up to there, and this is told. The instance that is
+    asked has then seen all bars, and is asked nothing else.
+    """
+    strategy: object = None if state.host.in_arrays is None else state.host.fresh()
+    if not isinstance(strategy, ArrayStrategy):
+        return None, None
     try:
         targets = targets_of(strategy, columns)
     except StrategyError:
         # It is asked bar by bar instead, and what it says then is what counts.
-        return None
-    return play(kernel, columns, targets, keeps=True)
+        return None, None
+    played = play(kernel, columns, targets, keeps=True)
+    capital = state.guards.bundle.capital.micros
+    found = contrary(state.host, columns, stream, targets, played, capital=capital, seed=state.run_id)
+    if found is None:
+        return played, None
+    if not found.instant:
+        state.context.now = columns.ends[0]
+        raise found.fault
+    return play(kernel, columns, targets, keeps=True, until=found.instant), found.fault
 
 
 class Playback:
-    """A run of the kernel, up to the end of the last of the `count` instants that it has played."""
+    """A run of the kernel, up to the end of the last of the `count` instants that it has played.
 
-    def __init__(self, state: EngineState, columns: Columns, stream: Sequence[Bar], played: Played) -> None:
+    `differing` says what a strategy in arrays says otherwise to the first bar after that; None where it does not.
+    """
+
+    def __init__(
+        self,
+        state: EngineState,
+        columns: Columns,
+        stream: Sequence[Bar],
+        played: Played,
+        differing: StrategyError | None,
+    ) -> None:
         self._state, self._columns, self._stream, self._played = state, columns, stream, played
-        self.count = played.played
+        self.count, self.differing = played.played, differing
         block = played.block
         self._rows = Rows(block, columns.names, state.engine, state.run_id)
         seen = self._seen(max(state.host.lookback, _GRID))

@@ -165,7 +165,10 @@ class _Run:
     def play_back(
         self, stream: Sequence[Bar], columns: Columns, instants: Instants, on_progress: Progress | None
     ) -> int:
-        """Have the kernel play what it can, and take over from it; returns the instant to go on with."""
+        """Have the kernel play what it can, and take over from it; returns the instant to go on with.
+
+        Raises StrategyError "contrary" there for a strategy in arrays that says something else bar by bar.
+        """
 
         def tell(done: int) -> None:
             if on_progress is not None:
@@ -177,6 +180,8 @@ class _Run:
         played.record(self._record)
         played.hand_over(self.feed, self._market)
         self._planned = self.feed.session
+        if played.differing is not None:
+            raise played.differing
         return played.count
 
     def _play_one(self, group: Sequence[Bar], *, opened: bool = False) -> None:

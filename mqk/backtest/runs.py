@@ -94,7 +94,7 @@ def running(
     try:
         yield from turns
     except (StrategyError, EngineError) as fault:
-        if isinstance(fault, StrategyError) and fault.code not in {"failed", "target"}:
+        if isinstance(fault, StrategyError) and fault.code not in {"contrary", "failed", "target"}:
             raise
         record.abort(state, str(fault))
     summary = summarise(state, record, bars=len(stream), data=data)

@@ -259,8 +259,9 @@ class ArrayStrategy(Protocol):
     """A strategy that can also answer for all bars of a symbol at once, and so be played by the compiled kernel.
 
     `targets` says for each bar what `on_bar` would want once it has completed, in signed shares, or `HOLD`. It sees all
-    bars and may use, for each, no later one: `mqk backtest --prove-no-lookahead` asks `on_bar`, and both must say the
-    same. What depends on equity, on positions or on other symbols cannot be said in this way.
+    bars and may use, for each, no later one. A run that was played from arrays asks `on_bar` about the bars of its
+    orders and a sample of the others, and ends where both do not say the same; `mqk backtest --prove-no-lookahead` asks
+    about all. What depends on equity, on positions or on other symbols cannot be said in this way.
     """
 
     def targets(self, bars: SymbolBars) -> Sequence[int]:

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 StrategyErrorCode = Literal[
-    "name", "duplicate", "unknown", "params", "several", "timeframe", "contract", "target", "failed"
+    "name",
+    "duplicate",
+    "unknown",
+    "params",
+    "several",
+    "timeframe",
+    "contract",
+    "target",
+    "failed",
+    "contrary",
 ]
 
 
@@ -20,7 +29,7 @@ class StrategyError(ValueError):
 
     `code` is stable: "name" (blank), "duplicate", "unknown", "params", "several" (more than one that may order),
     "timeframe", "contract" (a plug-in that is no strategy), "target" (a target that means nothing), "failed" (it raised
-    while it ran).
+    while it ran), "contrary" (what it says to all bars at once is not what it says to one of them).
     """
 
     def __init__(self, code: StrategyErrorCode, problems: Sequence[str]) -> None:

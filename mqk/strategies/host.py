@@ -59,11 +59,14 @@ class StrategyHost:
         """The strategies that an effective bundle names."""
         return cls(bundle.strategies, bundle.timeframes, registry)
 
+    def fresh(self) -> Strategy | None:
+        """Another instance of the ordering strategy, which has seen nothing; None when there is none."""
+        specs = (spec for spec in self._specs if not spec.shadow)
+        return next((self._registry.build(spec.id, spec.params) for spec in specs), None)
+
     def renew(self) -> None:
         """Build the ordering strategy anew: it has seen nothing yet."""
-        for spec in self._specs:
-            if not spec.shadow:
-                self.strategy = self._registry.build(spec.id, spec.params)
+        self.strategy = self.fresh()
 
     def require_timeframe(self, timeframe: str) -> None:
         """Raise StrategyError "timeframe" unless the policy trades this timeframe."""
@@ -73,7 +76,7 @@ class StrategyHost:
 
     def targets(self, context: Context) -> Targets | None:
         """What the ordering strategy wants; None when there is none, or it has nothing to say."""
-        return None if self.strategy is None else _ask(self.strategy, context)
+        return None if self.strategy is None else ask(self.strategy, context)
 
     @property
     def in_arrays(self) -> ArrayStrategy | None:
@@ -90,13 +93,13 @@ class StrategyHost:
         wanted = []
         for (name, strategy), window in zip(self.shadows, windows, strict=True):
             context.bars = window
-            targets = _ask(strategy, context)
+            targets = ask(strategy, context)
             if targets:
                 wanted.append((name, targets))
         return wanted
 
 
-def _ask(strategy: Strategy, context: Context) -> Targets | None:
+def ask(strategy: Strategy, context: Context) -> Targets | None:
     """What a strategy wants. It may be anybody's code, so whatever it raises is its failure and no mystery.
 
     Raises StrategyError "failed", from what the strategy raised.
