@@ -35,7 +35,7 @@ def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> It
         born = True
     left = [answer for bar in trading for answer in market.over(bar)]
     if bars[0].end == session_closes:
-        left += market.expire(session_closes)
+        left += market.expire(session_closes, session_closes)
     yield left
 
 

@@ -41,6 +41,7 @@ class RecordedFeed:
         "_over",
         "_places",
         "_regular",
+        "closed",
         "session",
         "until",
     )
@@ -60,6 +61,8 @@ class RecordedFeed:
         self._days: tuple[date, ...] = ()
         self._index = 0
         self._open = self._close = self._next_close = 0
+        # When the session before the one that was entered last closed.
+        self.closed = 0
         self.until = -_NEVER
         self.session = 0
         # Whether bars of a timeframe follow each other in this session without a pause or a short one.
@@ -200,7 +203,7 @@ class RecordedFeed:
 
     def _settle(self, open_: int, close: int) -> None:
         """Come to the session of the index, which opens and closes then."""
-        self._open, self._close = open_, close
+        self.closed, self._open, self._close = self._close, open_, close
         self.until, self._next_close = close, _NEVER
         self.session = self._days[self._index].toordinal()
         self._regular.clear()

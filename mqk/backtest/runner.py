@@ -194,10 +194,10 @@ class _Run:
         if self.beside is not None:
             self.beside.complete(end, self._record)
         entered = end > feed.until
-        if entered and self._market.special:
-            # Whoever's bar it is, the session before is over: it may have ended without a bar.
-            self._tell(self._market.expire(max(feed.closes, state.now)))
         session = feed.enter(end) if entered else feed.session
+        if entered and self._market.busy:
+            # Whoever's bar it is, the session before is over: it may have ended without a bar.
+            self._tell(self._market.expire(feed.closed, max(feed.closed, state.now)))
         if self._needs_plans and session != self._planned:
             step(state, SessionPlanned(feed.plan()))
             self._planned = session
@@ -242,7 +242,7 @@ class _Run:
                     self._step(ClockTicked(at, feed.late(at, self._held), session))
                 answers += market.open(bar, at, began)
         self._tell(answers)
-        if market.special:
+        if market.special or (market.busy and bars[0].end == feed.closes):
             for met_within in met(market, bars, feed.closes):
                 self._tell(met_within)
 

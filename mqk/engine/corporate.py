@@ -15,6 +15,7 @@ from mqk.engine.errors import EngineError
 from mqk.engine.worst import rank
 from mqk.market import split_bar, split_price
 from mqk.orders import Side, split_order
+from mqk.orders.splits import split_limit
 from mqk.portfolio import Dividend, LedgerError, Split
 from mqk.quantity import Rounding, divide
 
@@ -123,6 +124,7 @@ def _ex_price(line: Line, action: CorporateAction) -> int | None:
 def _split(state: EngineState, line: Line, ratio: Fraction) -> None:
     """Everything counted in shares, and every price a share, as it is after the split."""
     _split_orders(state, line, ratio)
+    _split_placed(state, line.symbol, ratio)
     for window in (line.window, *line.shadow_windows):
         window.split(ratio)
     if line.bar is not None:
@@ -133,6 +135,20 @@ def _split(state: EngineState, line: Line, ratio: Fraction) -> None:
     if line.previous_session_close is not None:
         line.previous_session_close = split_price(line.previous_session_close, ratio)
     line.opened_today = line.opened_today * ratio.numerator // ratio.denominator
+
+
+def _split_placed(state: EngineState, symbol: str, ratio: Fraction) -> None:
+    """What was placed before, in the shares of after the split: the same order as one that is placed for them now."""
+    placed = {key: found for key, found in state.placed.items() if key[0] == symbol}
+    for key in placed:
+        del state.placed[key]
+    for (_, side, qty, kind, limit, stop), found in placed.items():
+        shares = qty * ratio.numerator // ratio.denominator
+        if not shares:
+            continue
+        rounding = Rounding.FLOOR if side == Side.BUY else Rounding.CEILING
+        after = (symbol, side, shares, kind, split_limit(limit, ratio, rounding), split_limit(stop, ratio, rounding))
+        state.placed[after] = sorted([*state.placed.get(after, ()), *found])
 
 
 def _split_orders(state: EngineState, line: Line, ratio: Fraction) -> None:

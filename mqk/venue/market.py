@@ -67,7 +67,7 @@ class SimulatedMarket:
         self._seen: set[str] = set()
         # By symbol: the bar in which something of it was last to fill, by its end, and our shares of it that are left.
         self._room: dict[str, tuple[int, int]] = {}
-        # How many orders rest that `within`, `over` and `expire` have anything to do with.
+        # How many orders rest that `within` and `over` have anything to do with.
         self.special = 0
 
     @property
@@ -101,6 +101,8 @@ class SimulatedMarket:
             plain = self._whole and order.type is OrderType.MARKET and order.leg is None
             self.special += not plain
             resting = Resting(order, opened + 1 + late, opened + late + (late > 0), now, plain=plain)
+            if not late:
+                resting.here = now
             book.orders.append(resting)
         return Accepted(order.client_order_id, now)
 
@@ -167,6 +169,8 @@ class SimulatedMarket:
                     fill = Fill(f"{name}-1", name, order.symbol, order.side.value, qty, price, fee, at)
                     events.append(Filled(fill, name, bar.open))
                 else:
+                    if opened + 1 == resting.due:
+                        resting.here = bar.end
                     events += self._told(book, resting, at)
             elif resting.left:
                 if resting.asked is not None and began is not None and began >= resting.asked:
@@ -206,7 +210,6 @@ class SimulatedMarket:
                 price = resting.offered(self._price(order.side, touch.price, bar))
             if not arrived or not resting.left or any(resting.is_twin(each) for each in done):
                 continue
-            resting.met = True
             if touch is not None:
                 qty = self._qty(resting, bar)
                 if qty:
@@ -227,8 +230,11 @@ class SimulatedMarket:
             for event in self._told(book, resting, bar.end)
         ]
 
-    def expire(self, now: int) -> list[Event]:
-        """The end of a session: orders of the day that were at the market in it are taken off, by symbol."""
+    def expire(self, closed: int, now: int) -> list[Event]:
+        """A session has closed: orders of the day that came to the market before are taken off, by symbol.
+
+        Also those that no bar of their symbol has met since; what came at the close itself is for the next session.
+        """
         events: list[Event] = []
         for symbol in sorted(self._books):
             book = self._books[symbol]
@@ -236,7 +242,8 @@ class SimulatedMarket:
                 if resting.asked is not None:
                     events += self._told(book, resting, now)
                 left = resting.asked is None or resting in book.orders
-                if left and resting.met and resting.order.tif is TimeInForce.DAY:
+                here = resting.here
+                if left and here is not None and here < closed and resting.order.tif is TimeInForce.DAY:
                     self._remove(book, resting)
                     events.append(Expired(resting.order.client_order_id, "its day is over", now))
         return events
@@ -272,8 +279,9 @@ class SimulatedMarket:
             price = resting.offered(self._price(order.side, touch.price, bar))
             resting.set_off = True
         if not arrived:
+            if book.opened + 1 == resting.due:
+                resting.here = bar.end
             return
-        resting.met = True
         if order.stop_price is not None and not resting.set_off:
             resting.set_off = reaches(order.side, order.stop_price, bar.open)
         if touch is not None:

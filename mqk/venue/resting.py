@@ -27,7 +27,7 @@ class Resting:
     `plain` is a market order that fills whole. `set_off` says that its stop was reached, and `worst` is the worst price
     in micros, with costs, that it could have had so far: the rest of an order, and one that came late, never do better.
     `traded` and `value` are the shares and micros that fees are owed for, whatever splits came since.
-    `met` says that it was at the market in a session, `seen` the last bar that it was looked at in; `cancel` and
+    `here` is when it came to the market, None on its way; `seen` the last bar that it was looked at in; `cancel` and
     `replace` are the bars by which a cancel and a change arrive; `asked` says when one was sent that waits for the end
     of the bar in progress.
     """
@@ -41,7 +41,7 @@ class Resting:
     fills = 0
     set_off = False
     worst: int | None = None
-    met = False
+    here: int | None = None
     seen = -1
     cancel: int | None = None
     reason = ""

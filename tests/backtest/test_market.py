@@ -170,8 +170,9 @@ def test_an_order_of_the_day_expires_with_the_session_that_it_was_at_the_market_
     floor = Floor()
     floor.send(order("old", BUY, 10, limit=90, tif=TimeInForce.DAY), order("kept", BUY, 10, limit=90))
     floor.show(CALM)
-    floor.send(order("new", BUY, 10, limit=90, tif=TimeInForce.DAY))
-    assert floor.market.expire(10) == [Expired("old", "its day is over", 10)]
+    # What is sent when the session has closed is for the next one.
+    floor.send(order("new", BUY, 10, limit=90, tif=TimeInForce.DAY), at=10)
+    assert floor.market.expire(10, 10) == [Expired("old", "its day is over", 10)]
     floor.show(dollars(2, 80, 80, 80, 80))
     assert [each.order_id for each in floor.fills] == ["kept", "new"]
 

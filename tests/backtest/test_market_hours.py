@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 
 from mqk.engine import Cancelled, Filled, Replaced
+from mqk.guards import compile_bundle
 from mqk.market import Bar, calendar_of
 from mqk.orders import Leg, OrderType, Side, TimeInForce
 from mqk.policy import LatencyBars
@@ -51,6 +52,43 @@ def test_an_order_of_the_day_ends_with_its_session_whoevers_bar_enters_the_next(
     (row,) = run.rows("orders.csv")
     assert row["status"] == ("EXPIRED" if tif is TimeInForce.DAY else "FILLED")
     assert len(run.fills()) == (tif is TimeInForce.GTC)
+
+
+@pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.LIMIT])
+@pytest.mark.parametrize("tif", [TimeInForce.DAY, TimeInForce.GTC])
+def test_an_order_of_the_day_that_meets_no_bar_ends_with_its_session_all_the_same(
+    tif: TimeInForce, kind: OrderType
+) -> None:
+    # Of one symbol the rest of the day is missing; the other trades on, until the close or not quite.
+    closes = (CALENDAR.session_close(FIRST) - CALENDAR.session_open(FIRST)) // MINUTE
+    limit = None if kind is OrderType.MARKET else 101 * USD
+    for last in (closes, closes - 1):
+        bars = [minute("SPY", FIRST, number) for number in (1, 2)]
+        bars += [minute("QQQ", FIRST, number) for number in (1, 2, 3, last)]
+        bars += [minute(symbol, SECOND, number) for symbol in ("QQQ", "SPY") for number in (1, 2)]
+
+        def wish(context: Context) -> Mapping[str, Target] | None:
+            if context.symbol != "SPY" or context.now != CALENDAR.session_open(FIRST) + 2 * MINUTE:
+                return None
+            return {"SPY": Target(100, type=kind, limit_price=limit, tif=tif)}
+
+        run = Run(bars, wish, set_=WORLD)
+        (row,) = run.rows("orders.csv")
+        assert row["status"] == ("EXPIRED" if tif is TimeInForce.DAY else "FILLED")
+
+
+def test_an_order_that_is_decided_at_the_close_or_arrives_there_is_for_the_next_session() -> None:
+    bars = [minute("SPY", day, number) for day in (FIRST, SECOND, THIRD) for number in (389, 390)]
+    for sent, late in ((390, 0), (389, 1), (390, 1)):
+
+        def wish(context: Context, sent: int = sent) -> Mapping[str, int] | None:
+            return {"SPY": 100} if context.now == CALENDAR.session_open(FIRST) + sent * MINUTE else None
+
+        bundle = WORLD.bundle
+        latency = replace(bundle.execution, latency_bars=LatencyBars(late, 0, 0))
+        run = Run(bars, wish, set_=compile_bundle(replace(bundle, execution=latency)))
+        (row,) = run.rows("orders.csv")
+        assert row["status"] == "FILLED"
 
 
 def test_what_is_used_up_of_a_bar_stays_used_up_when_no_order_is_left() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 import pytest
 
@@ -12,6 +13,7 @@ from mqk.engine import (
     BarArrived,
     Cancelled,
     ClockTicked,
+    CorporateAction,
     Effect,
     EngineState,
     Event,
@@ -168,6 +170,18 @@ def test_an_order_like_one_before_it_knows_how_long_ago_that_was() -> None:
     (second,) = engine.state.working.values()
     judge_working(engine.state, second, engine.state.now + MINUTE)
     assert engine.state.order.same_age == 4 * MINUTE
+
+
+def test_an_order_like_one_from_before_a_split_is_the_same_in_the_shares_of_after_it() -> None:
+    engine = Engine()
+    (first,) = (e for e in engine.bar(1, want=3) if isinstance(e, Submit))
+    engine.tell(Cancelled(first.order.client_order_id, "a test", engine.state.now))
+    before, opens = engine.state.now, CALENDAR.session_open(MONDAY)
+    engine.tell(CorporateAction("SPY", MONDAY.toordinal(), opens, split=Fraction(2)))
+    engine.bar(1, want=3, day=MONDAY)
+    assert engine.state.order.same_age is MISSING
+    engine.bar(2, want=9, day=MONDAY)
+    assert engine.state.order.same_age == opens + 2 * MINUTE - before
 
 
 @pytest.mark.parametrize("mode", ["PAPER", "LIVE"])

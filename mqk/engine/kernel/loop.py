@@ -146,6 +146,14 @@ def begin(
         m[p.STOPPED] = p.UNUSUAL
         return 0
     if m[p.ACTIVE] != 0:
+        if session != m[p.SESSION] and m[p.SESSION] >= 0:
+            # An order of the day that met no bar until its session closed is over: nothing that is played here.
+            closed = m[m[p.AT_SESSIONS] + (session - 1) * p.PLAN + p.CLOSES]
+            for number in range(m[p.ACTIVE]):
+                if m[m[m[p.AT_ACTIVE] + number] + p.ROW_AT] < closed:
+                    m[p.STOPPED] = p.UNUSUAL
+        if m[p.STOPPED] != 0:
+            return 0
         fill_open(m, f, a, symbols, opens, highs, lows, closes, starts, first, stop, session)
         if m[p.STOPPED] != 0:
             return 0
