@@ -22,7 +22,7 @@ test: $(ENV)  ## the whole test suite
 mutate: $(ENV)  ## every small mistake in the shipped policies, each noticed by a case or proven to be none
 	$(BIN)/mqk policy test --mutate --min-coverage 100% policies
 
-fuzz: $(ENV)  ## every backend on a million generated policies and facts; diff on ten thousand pairs of policies
+fuzz: $(ENV)  ## every backend on a million generated policies and facts; diff on ten thousand pairs of policies; books against market
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: $(ENV) $(PEERS)/.installed  ## generated guards against hand-written ones and other engines; bars per second

@@ -148,6 +148,11 @@ class Playback:
             order = rows.orders[number]
             resting = Resting(order, 1 + wait, wait + late, order.created_at, plain=True)
             resting.worst = worst if late and worst else None
+            # What came late has come with the last bar that it did not meet.
+            if not late:
+                resting.here = order.created_at
+            elif not wait:
+                resting.here = self._state.lines[order.symbol].previous_end
             market.resume(resting)
 
     def _seen(self, most: int) -> dict[str, Sequence[Bar]]:

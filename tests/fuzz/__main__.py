@@ -1,4 +1,4 @@
-"""`make fuzz`: all backends of the language on generated policies and facts, and `diff` on pairs of policies."""
+"""`make fuzz`: backends of the language, `diff` on pairs of policies, the engine's books against the market."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
+from tests.backtest.agreeing import MODES, differences
 from tests.fuzz.campaign import Tally, campaign, pairs_campaign
 from tests.fuzz.pairs import PairTally
 
@@ -20,11 +22,14 @@ def main() -> int:
     parser.add_argument("--no-solver", dest="solver", action="store_false", help="leave the solver out")
     parser.add_argument("--diff-pairs", type=int, default=10_000, help="pairs of policies to compare, at least")
     parser.add_argument("--diff", action="store_true", help="compare pairs of policies, and nothing else")
+    parser.add_argument("--worlds", type=int, default=100, help="random backtests of each mode to compare books in")
+    parser.add_argument("--books", action="store_true", help="compare books and market, and nothing else")
     given = parser.parse_args()
     # The one place where chance enters: it is told, so that the campaign can be run again.
     seed = given.seed if given.seed is not None else int.from_bytes(os.urandom(4), "big")
-    failed = not given.diff and _backends(given, seed)
-    failed |= given.diff_pairs > 0 and _diffs(given, seed)
+    failed = not given.diff and not given.books and _backends(given, seed)
+    failed |= given.diff_pairs > 0 and not given.books and _diffs(given, seed)
+    failed |= given.worlds > 0 and not given.diff and _books(given, seed)
     return 1 if failed else 0
 
 
@@ -75,6 +80,26 @@ def _diffs(given: argparse.Namespace, seed: int) -> bool:
         f"{verdicts}; {total.flipped:,} seen to flip, {ending}\n"
     )
     return bool(total.found)
+
+
+def _books(given: argparse.Namespace, seed: int) -> bool:
+    """The engine's books and the simulated market in random backtests; whether they differ."""
+    sys.stdout.write(f"seed {seed}: books and market, {given.processes} processes\n")
+    begun = time.monotonic()
+    worlds = [(seed + number, mode) for number in range(given.worlds) for mode in MODES]
+    wrong = 0
+    with ProcessPoolExecutor(given.processes) as pool:
+        for number, told in enumerate(pool.map(differences, worlds, chunksize=4), 1):
+            if told:
+                wrong += 1
+                sys.stdout.write(f"\n{told}\n")
+                sys.stdout.flush()
+            rate = number / (time.monotonic() - begun)
+            sys.stderr.write(f"\r{number:,} backtests, {rate:,.1f} a second, {wrong} with differences ")
+            sys.stderr.flush()
+    ending = f"{wrong} with differences" if wrong else "all agree"
+    sys.stdout.write(f"\n{len(worlds):,} backtests in {time.monotonic() - begun:,.0f} s: {ending}\n")
+    return wrong > 0
 
 
 if __name__ == "__main__":
