@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from mqk.backtest.arrays import Columns
     from mqk.engine.kernel.compiled import Kernel
     from mqk.market import Bar
-    from mqk.strategies import StrategyHost, Targets
+    from mqk.strategies import BarWindow, Holding, StrategyHost, Targets
 
 # Instants in a piece: the first is short, to see whether the strategy looks at its account.
 _FIRST: Final = 64
 _PIECE: Final = 4_096
+# A strategy that looks at one of so many bars does so often: what it looks at is kept up to date for it at each.
+_OFTEN: Final = 4
 
 
 def asked(
@@ -68,7 +70,7 @@ class _Account(Context):
 
     __slots__ = ("_asking",)
 
-    def __init__(self, asking: _Asking, capital: int, holdings: Mapping[str, _Holding]) -> None:
+    def __init__(self, asking: _Asking, capital: int, holdings: Mapping[str, Holding]) -> None:
         self.symbol = ""
         self.now = 0
         self.capital = capital
@@ -79,6 +81,17 @@ class _Account(Context):
     def equity(self) -> int:  # type: ignore[override] # nobody but its host ever sets it
         """The account at this moment, in micros."""
         return self._asking.seen()[p.EQUITY]
+
+
+class _Distant(_Account):
+    """As `_Account`, for a strategy that seldom looks at its window: that is brought up to date when it is read."""
+
+    __slots__ = ()
+
+    @property
+    def bars(self) -> BarWindow:  # type: ignore[override] # nobody but its host ever sets it
+        """The last completed bars of the symbol."""
+        return self._asking.window(self.symbol)
 
 
 class _Holding:
@@ -113,7 +126,7 @@ class _Asking:
         self._numbers = {symbol: number for number, symbol in enumerate(columns.names)}
         self._windows = {symbol: HostWindow(host.lookback) for symbol in columns.names}
         holdings = {symbol: _Holding(self, number) for symbol, number in self._numbers.items()}
-        self._context = _Account(self, kernel.guards.bundle.capital.micros, holdings)
+        self._with: tuple[_Asking, int, Mapping[str, Holding]] = (self, kernel.guards.bundle.capital.micros, holdings)
         self._bars: Iterator[Bar] = iter(())
         self._stop = 0
         # The bar up to which the kernel was played last, and whether it stopped, before the strategy was asked or not.
@@ -123,6 +136,10 @@ class _Asking:
         # At how many bars the strategy looked at its account, and the last of them.
         self._looks = 0
         self._looked = -1
+        # The same of its window, and as many bars of the stream as have gone into windows.
+        self._glances = 0
+        self._glanced = -1
+        self._pushed = 0
 
     @property
     def exact(self) -> bool:
@@ -132,13 +149,15 @@ class _Asking:
     def ask(self, last: int, tell: Callable[[int], None]) -> None:
         """Ask about the bars of all instants before `last`, or until something is not for the kernel."""
         firsts, run = self._columns.firsts, self.run
-        instant, piece, closely = 0, _FIRST, False
+        instant, piece, closely, windowed = 0, _FIRST, False, False
         while instant < last:
             stop = min(instant + piece, last)
-            piece, looks, begun = _PIECE, self._looks, self.asked
+            piece, looks, glances, begun = _PIECE, self._looks, self._glances, self.asked
             self._bars, self._stop = iter(self._stream[begun : firsts[stop]]), firsts[stop]
+            bars = self._closely() if closely else self._bars
+            context: _Account = _Account(*self._with) if windowed else _Distant(*self._with)
             try:
-                plain = self._ask(self._closely() if closely else self._bars)
+                plain = self._ask(context, self._windowed(context, bars) if windowed else bars)
             except (StrategyError, _Lost):
                 # Whatever it failed of, a fresh one will fail of, where the engine asks it.
                 plain = False
@@ -147,31 +166,41 @@ class _Asking:
                 return
             if not run.go(stop if plain else self._instant(self._row())) or not plain:
                 return
-            closely = 2 * (self._looks - looks) > self.asked - begun
+            closely = _OFTEN * (self._looks - looks) > self.asked - begun
+            windowed = windowed or _OFTEN * (self._glances - glances) > self.asked - begun
+            if windowed:
+                self._push(self.asked)
             for window in self._windows.values():
                 window.trim()
             instant = stop
             tell(self.asked)
 
-    def _ask(self, bars: Iterator[Bar]) -> bool:
+    def _ask(self, context: _Account, bars: Iterator[Bar]) -> bool:
         """Ask about bars; False at an answer that is not for the kernel."""
-        context, windows, on_bar, numbers = self._context, self._windows, self._strategy.on_bar, self._numbers
-        want = self.run.want
+        on_bar, numbers, want = self._strategy.on_bar, self._numbers, self.run.want
         for bar in bars:
-            context.symbol = symbol = bar.symbol
-            context.bars = window = windows[symbol]
-            window.push(bar)
-            context.bar, context.now = bar, bar.end
+            context.symbol = bar.symbol
+            context.bar = bar
+            context.now = bar.end
             try:
                 targets = on_bar(context)
             except Exception as fault:
-                raise failure(fault, self._strategy, symbol) from fault
+                raise failure(fault, self._strategy, bar.symbol) from fault
             if targets:
                 wanted = _plain(targets, numbers)
                 if wanted is None:
                     return False
                 want(self._row(), wanted)
         return True
+
+    def _windowed(self, context: _Account, bars: Iterator[Bar]) -> Iterator[Bar]:
+        """The bars of a piece, each in its window before the strategy is asked about it."""
+        windows = self._windows
+        for bar in bars:
+            context.bars = window = windows[bar.symbol]
+            window.push(bar)
+            yield bar
+        self._pushed = self._stop
 
     def _closely(self) -> Iterator[Bar]:
         """The bars of a piece, the kernel being played up to each before the strategy is asked about it."""
@@ -196,6 +225,22 @@ class _Asking:
         if row != self._at and (self._stopped or not self._go(row)):
             raise _Lost
         return self.run.memory.block
+
+    def window(self, symbol: str) -> BarWindow:
+        """The window of a symbol, up to the bar that the strategy is asked about."""
+        row = self._row()
+        if row != self._glanced:
+            self._glanced = row
+            self._glances += 1
+            self._push(row + 1)
+        return self._windows[symbol]
+
+    def _push(self, stop: int) -> None:
+        """Bring windows up to date."""
+        windows = self._windows
+        for bar in self._stream[self._pushed : stop]:
+            windows[bar.symbol].push(bar)
+        self._pushed = stop
 
     def _row(self) -> int:
         """The bar that the strategy is asked about."""

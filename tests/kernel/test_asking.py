@@ -27,12 +27,13 @@ ONE, THREE = ("SPY",), ("AAPL", "IBM", "SPY")
 
 
 class Asked:
-    """Keeps what it is shown, counts the bars, and wants what its wish says."""
+    """Keeps what it is shown, counts the bars, and wants what its wish says. It reads its window now and then."""
 
     PARAMS: ClassVar[Mapping[str, Param]] = MappingProxyType({})
     lookback = 5
     wish: ClassVar[Wish]
     built: ClassVar[list[Asked]]
+    glances = 1
 
     def __init__(self) -> None:
         self.seen: list[tuple[object, ...]] = []
@@ -41,8 +42,10 @@ class Asked:
 
     def on_bar(self, context: Context) -> Any:
         self.count += 1
-        self.seen.append((context.now, context.symbol, context.bar, context.capital, context.bars.closes(9)))
-        assert context.bars[-1] is context.bar
+        self.seen.append((context.now, context.symbol, context.bar, context.capital))
+        if self.count % self.glances == 0:
+            self.seen.append((len(context.bars), context.bars[0], context.bars.closes(9)))
+            assert context.bars[-1] is context.bar
         return type(self).wish(self, context)
 
     def look(self, context: Context) -> tuple[int, ...]:
@@ -55,19 +58,20 @@ class Asked:
         return found
 
 
-def host(wish: Wish) -> tuple[StrategyHost, list[Asked]]:
+def host(wish: Wish, glances: int = 1) -> tuple[StrategyHost, list[Asked]]:
     """A host of a strategy that has this wish, and the instances that were built of it."""
     built: list[Asked] = []
     registry = Registry()
-    registry.register("asked", type("Asked", (Asked,), {"wish": staticmethod(wish), "built": built}))
+    fields = {"wish": staticmethod(wish), "built": built, "glances": glances}
+    registry.register("asked", type("Asked", (Asked,), fields))
     return StrategyHost(
         (StrategySpec("asked", {}, shadow=False, span=Span.nowhere("tests")),), ("1m",), registry
     ), built
 
 
-def same(set_: GuardSet, bars: Sequence[Bar], wish: Wish) -> dict[str, bytes]:
+def same(set_: GuardSet, bars: Sequence[Bar], wish: Wish, glances: int = 1) -> dict[str, bytes]:
     """Both ways leave the same bytes, and the strategy that lived to the end was shown the same."""
-    (one, ahead), (other, step_by_step) = host(wish), host(wish)
+    (one, ahead), (other, step_by_step) = host(wish, glances), host(wish, glances)
     _, found = run_files(set_, bars, host=one, native=True)
     _, expected = run_files(set_, bars, host=other, native=False)
     assert found == expected
@@ -111,11 +115,14 @@ def others(asked: Asked, context: Context) -> Mapping[str, int] | None:
     return {"SPY": turn % 3 * 10, "AAPL": (turn + 1) % 3 * 10, "IBM": 30 - turn % 4 * 10, "QQQ": 0}
 
 
-@pytest.mark.parametrize("wish", [swing, careful(1), careful(2), careful(7), careful(97), others])
+@pytest.mark.parametrize(
+    ("wish", "glances"),
+    [(swing, 1), (swing, 1_000), (careful(1), 2), (careful(2), 3), (careful(7), 11), (careful(97), 60), (others, 90)],
+)
 @pytest.mark.parametrize("symbols", [ONE, THREE])
-def test_whatever_a_strategy_looks_at(wish: Wish, symbols: tuple[str, ...]) -> None:
+def test_whatever_a_strategy_looks_at(wish: Wish, glances: int, symbols: tuple[str, ...]) -> None:
     bars = minutes(symbols, 450, seed=8)
-    files = same(guards(), bars, wish)
+    files = same(guards(), bars, wish, glances)
     assert how_far(guards(), bars, wish) == (450, 1)
     assert len(files["orders.csv"].splitlines()) > 10 or (wish is others and symbols is ONE)
 
@@ -191,7 +198,7 @@ def test_bars_that_break_a_rule_or_are_missing() -> None:
     bars = minutes(THREE, 400, seed=2, holes=0.002)
     bars[900] = replace(bars[900], high=bars[900].close - 1, low=bars[900].close - 2)
     for wish in (swing, careful(3)):
-        same(guards(), bars, wish)
+        same(guards(), bars, wish, 2)
         assert 0 < how_far(guards(), bars, wish)[0] < 400
 
 
@@ -199,8 +206,9 @@ def test_bars_that_break_a_rule_or_are_missing() -> None:
 @given(
     seed=st.integers(0, 10**6),
     every=st.integers(1, 12),
+    glances=st.integers(1, 12),
     set_=st.sampled_from([{}, {"losing": 5}, {"latency": 2}]),
     holes=st.sampled_from([0, 0.001]),
 )
-def test_random_bars(seed: int, every: int, set_: Mapping[str, int], holes: float) -> None:
-    same(guards(**set_), minutes(THREE, 120, seed=seed, holes=holes), careful(every))
+def test_random_bars(seed: int, every: int, glances: int, set_: Mapping[str, int], holes: float) -> None:
+    same(guards(**set_), minutes(THREE, 120, seed=seed, holes=holes), careful(every), glances)
