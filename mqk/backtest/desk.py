@@ -4,9 +4,10 @@ What lives here: whose turn it is, and what an engine is told of the others. Wha
 
 A turn is an engine's next instant: what was filled since its last one, then the bars that end there. Turns are taken in
 the order of their instants, and by name where engines share one. Before its turn an engine whose rules read what the
-desk comes to is told the equity and the gross exposure of all others, as they stood after their last turns: one that
-has had none does not count yet, and one whose bars are over, or that failed, counts as it stood. A live run is told the
-same in the same place (mqk.runtime.desk_facts). Where no rule reads it, nobody is told, and each is run alone.
+desk comes to is told the equity and the gross exposure of all others, as they stood after their last turns (what
+`stands` in mqk.engine.figures makes of them): one that has had none does not count yet, and one whose bars are over, or
+that failed, counts as it stood. A live run is told the same in the same place (mqk.runtime.desk_facts). Where no rule
+reads it, nobody is told, and each is run alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mqk.backtest.errors import BacktestError
 from mqk.backtest.runner import OVER, Progress, Turn
 from mqk.backtest.runs import Ran, drained, running
 from mqk.engine import FirmSeen, step
-from mqk.engine.figures import reads_firm
+from mqk.engine.figures import reads_firm, stands
 from mqk.market import without_garbage_collection
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run_desk(
 def _in_turns(runs: Mapping[str, Generator[Turn, None, Ran]], reading: set[str]) -> dict[str, Ran]:
     """Play runs, given by name in order, turn by turn; those that are `reading` are told of the others."""
     waiting: dict[str, Turn] = {}
-    stands: dict[str, tuple[int, int]] = {}
+    stood: dict[str, tuple[int, int]] = {}
     ended: dict[str, Ran] = {}
     at = -OVER
     while len(ended) < len(runs):
@@ -81,15 +82,14 @@ def _in_turns(runs: Mapping[str, Generator[Turn, None, Ran]], reading: set[str])
             if name in ended or (turn is not None and turn[0] > at):
                 continue
             if turn is not None and name in reading and at < OVER:
-                _tell(turn, [stood for other, stood in stands.items() if other != name])
+                _tell(turn, [figures for other, figures in stood.items() if other != name])
             try:
                 waiting[name] = next(run)
             except StopIteration as over:
                 ended[name] = over.value
                 continue
             if turn is not None:
-                account = turn[1].account
-                stands[name] = account.equity, account.gross_exposure
+                stood[name] = stands(turn[1])
         at = min((end for name, (end, _) in waiting.items() if name not in ended), default=OVER)
     return ended
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mqk.dsl import FactRef, syntax
 from mqk.dsl.environment import DerivedRef
 from mqk.dsl.missing import MISSING
-from mqk.engine.worst import show as show_close_out
+from mqk.engine import worst
 from mqk.guards.views import HeldPosition, WorkingOrder
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def exposures(state: EngineState) -> None:
 
 def close_out(state: EngineState) -> None:
     """What filling all that works, and getting out of all that is then held, costs at worst."""
-    show_close_out(state, busy(state), _working(state))
+    worst.show(state, busy(state), _working(state))
 
 
 def busy(state: EngineState) -> list[Line]:
@@ -120,6 +120,17 @@ def firm(state: EngineState) -> None:
     else:
         view.equity = others[0] + state.account.equity
         view.gross_exposure = others[1] + state.account.gross_exposure
+
+
+def stands(state: EngineState) -> tuple[int, int]:
+    """What the desk's other engines are told of this one, in micros: equity, and gross exposure.
+
+    Of equity it is what is left once all that works has filled and all that is then held has been got out of, at worst:
+    nothing that this engine still does, but for the market, takes from the others what they were allowed on it. Where
+    nobody can say what that costs, it has none.
+    """
+    account, costs = state.account, worst.of(state, busy(state), _working(state))
+    return 0 if costs is None else account.equity - costs[1], account.gross_exposure
 
 
 def held_positions(state: EngineState) -> None:

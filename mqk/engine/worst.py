@@ -91,15 +91,24 @@ def way_out(costs: CostModel, qty: int, price: int) -> int:
 def show(state: EngineState, busy: Iterable[Line], working: Iterable[Order]) -> None:
     """Show what filling all that works, and getting out of all that is then held, costs at worst.
 
-    Missing, so that rules that ask err, where a symbol has no price, or one that leaves 64 bits once costs are added.
+    Missing, so that rules that ask err, where nobody can say.
     """
-    account, lines, worst = state.account, state.lines, state.worst_prices
+    account, found = state.account, of(state, busy, working)
+    account.working_fees, account.close_out_costs = (MISSING, MISSING) if found is None else found
+
+
+def of(state: EngineState, busy: Iterable[Line], working: Iterable[Order]) -> tuple[int, int] | None:
+    """As `close_out`, of these orders and of what these symbols can come to hold.
+
+    None where a symbol has no price, or one that leaves 64 bits once costs are added.
+    """
+    lines, worst = state.lines, state.worst_prices
     try:
         orders = [(each, worst[each.client_order_id], _price(lines[each.symbol])) for each in working]
         held = [(line.worst_qty(), _price(line)) for line in busy]
-        account.working_fees, account.close_out_costs = close_out(state.costs, orders, held)
+        return close_out(state.costs, orders, held)
     except OrderError:
-        account.working_fees = account.close_out_costs = MISSING
+        return None
 
 
 def _price(line: Line) -> int:

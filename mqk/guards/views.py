@@ -231,9 +231,16 @@ class Working(Elements):
 
 @dataclass(slots=True, init=False, eq=False)
 class Firm(View):
-    """All engines of the desk together, as last recorded; in a backtest, the engine alone."""
+    """All engines of the desk together, as last recorded; in a backtest, those that are run in one stream with it."""
 
-    equity: Annotated[int, Fact(USD, "the equity of all engines of the desk")]
+    equity: Annotated[
+        int,
+        Fact(
+            USD,
+            "the equity of all engines of the desk: of the others, what is left of it once all that works has filled"
+            " and all that is then held has been got out of, at worst",
+        ),
+    ]
     gross_exposure: Annotated[int, Fact(USD, "the gross exposure of all engines of the desk", minimum=0)]
 
 

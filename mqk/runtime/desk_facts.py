@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from mqk.engine import FirmSeen, Reconciled, SkewMeasured
-from mqk.engine.figures import reads_firm
+from mqk.engine.figures import reads_firm, stands
 from mqk.runtime.desk import tell
 from mqk.store import engine_accounts
 from mqk.store.values import micros_of
@@ -56,8 +56,7 @@ class DeskFacts:
 
     def keep(self, conn: Connection, instant: Instant) -> None:
         """Record what the engine comes to after an instant, for the desk's other engines."""
-        account = self._desk.state.account
-        comes_to = (account.equity, account.gross_exposure)
+        comes_to = stands(self._desk.state)
         if comes_to != self._kept:
             equity, gross = comes_to
             engine_accounts.record(conn, self._desk.run_id, equity=equity, gross_exposure=gross, at=instant.at)

@@ -332,7 +332,7 @@ class Latch(Table, table=True):
 
 
 class EngineAccount(Table, table=True):
-    """What an engine's account came to when it was last recorded, in micros; one row for each engine and mode."""
+    """What the desk's others are told of an engine, as last recorded, in micros; one row for each engine and mode."""
 
     __tablename__ = "engine_accounts"
     __table_args__ = (

@@ -28,31 +28,35 @@ from mqk.policy import effective_bundle, load_policies, shipped_policies_dir
 from mqk.quantity import Ratio
 from mqk.strategies import Context, Targets
 from tests.backtest.test_run import restless
-from tests.backtest.worlds import scripted, walk
+from tests.backtest.worlds import micros, scripted, walk
 from tests.engine.worlds import CORE, USD, bar, core, daily, host
 
 FIRM = frozenset({"CAP-12", "ORD-11"})
+HALF = Fraction(1, 2)
 Wish = Callable[[Context], Targets | None]
 
 
 @cache
-def seated(engine: str, ids: frozenset[str] = FIRM, gross: Fraction = Fraction(1, 2)) -> GuardSet:
-    """A shipped engine without costs, for bars of any length, with these rules and the firm within this part."""
+def seated(engine: str, ids: frozenset[str] = FIRM, spread: int = 0) -> GuardSet:
+    """A shipped engine with costs of so many bps, for bars of any length, with these rules and half the firm."""
     policies = load_policies([shipped_policies_dir()])
     bundle = core(effective_bundle(policies, engine), ids)
     limits = dict(bundle.limits)
     if "firm_gross" in limits:
-        limits["firm_gross"] = replace(limits["firm_gross"], value=Ratio(gross))
-    zero = Ratio(Fraction(0))
-    free = replace(bundle.execution, spread=zero, slippage=zero, volatility=zero)
-    return compile_bundle(replace(bundle, limits=limits, timeframes=tuple(TIMEFRAMES), execution=free))
+        limits["firm_gross"] = replace(limits["firm_gross"], value=Ratio(HALF))
+    zero, costs = Ratio(Fraction(0)), Ratio(Fraction(spread, 10_000))
+    execution = replace(bundle.execution, spread=costs, slippage=zero, volatility=zero, cap=costs)
+    return compile_bundle(replace(bundle, limits=limits, timeframes=tuple(TIMEFRAMES), execution=execution))
 
 
 def desk(
-    wishes: Mapping[str, Wish], bars: Mapping[str, list[Bar]] | list[Bar], ids: frozenset[str] = FIRM
+    wishes: Mapping[str, Wish],
+    bars: Mapping[str, list[Bar]] | list[Bar],
+    ids: frozenset[str] = FIRM,
+    spread: int = 0,
 ) -> dict[str, Ran]:
     """The engines that these wishes are of, on one desk, over the same bars or each over its own."""
-    inputs = [RunInput.of(seated(name, ids), bars if isinstance(bars, list) else bars[name]) for name in wishes]
+    inputs = [RunInput.of(seated(name, ids, spread), bars if isinstance(bars, list) else bars[name]) for name in wishes]
     return run_desk(inputs, hosts={name: host(wish, 2) for name, wish in wishes.items()})
 
 
@@ -166,26 +170,47 @@ WANTED = st.lists(
 
 
 @settings(max_examples=25, deadline=None)
-@given(main=WANTED, exp=WANTED)
+@given(main=WANTED, exp=WANTED, spread=st.sampled_from([0, 25, 300]))
 def test_all_engines_together_stay_within_the_firm_while_no_price_moves(
-    main: list[tuple[int, str, int]], exp: list[tuple[int, str, int]]
+    main: list[tuple[int, str, int]], exp: list[tuple[int, str, int]], spread: int
 ) -> None:
+    """Whatever fills, in whatever order, and whatever that costs."""
+
     def wishing(wanted: list[tuple[int, str, int]]) -> Wish:
         script: dict[int, dict[str, int]] = {}
         for day, symbol, shares in wanted:
             script.setdefault(day, {})[symbol] = shares
         return scripted(script)
 
-    together = desk({"MAIN": wishing(main), "EXP": wishing(exp)}, flat(12))
+    together = desk({"MAIN": wishing(main), "EXP": wishing(exp)}, flat(12), spread=spread)
     prices = {"SPY": 100 * USD, "QQQ": 50 * USD}
     fills = [(row, name) for name, ran in together.items() for row in rows(ran, "fills.csv")]
     held: Counter[tuple[str, str]] = Counter()
+    equity = 125_000 * USD
     for row, name in sorted(fills, key=lambda fill: fill[0]["at"]):
-        # Whichever of a day's fills comes first, and whatever way out is still to come.
-        held[name, row["symbol"]] += int(row["qty"]) * (1 if row["side"] == "BUY" else -1)
+        qty, price = int(row["qty"]), prices[row["symbol"]]
+        held[name, row["symbol"]] += qty if row["side"] == "BUY" else -qty
+        equity -= qty * abs(micros(row["price"]) - price)
         gross = sum(abs(shares) * prices[symbol] for (_, symbol), shares in held.items())
-        assert gross <= Fraction(1, 2) * 125_000 * USD
-    assert {row["equity"] for row in rows(together["MAIN"], "equity_curve.csv")} == {"100000.000000"}
+        assert gross <= HALF * equity
+    assert equity == sum(micros(rows(ran, "equity_curve.csv")[-1]["equity"]) for ran in together.values())
+
+
+def test_what_an_order_of_one_engine_will_cost_is_not_there_for_the_other() -> None:
+    """EXP's order is at work when MAIN asks for as much as it may: what filling it costs comes off the firm later."""
+
+    def asked(shares: int) -> dict[str, Ran]:
+        wishes = {"MAIN": scripted({2: {"SPY": shares}}), "EXP": scripted({2: {"SPY": 200}})}
+        return desk(wishes, flat(), spread=300)
+
+    low, high = 1, 625
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if asked(middle)["MAIN"][0].denied else (middle, high)
+    most = asked(low)
+    assert (most["EXP"][0].open_positions, most["MAIN"][0].open_positions) == ({"SPY": 200}, {"SPY": low})
+    equity = sum(ran[0].final_equity_micros for ran in most.values())
+    assert (low + 200) * 100 * USD <= HALF * equity < (low + 230) * 100 * USD
 
 
 def test_a_desk_is_replayed_from_each_of_its_folders_and_told_apart_from_a_run_alone(tmp_path: Path) -> None:
