@@ -7,7 +7,8 @@ not: playing (arrays.py), the engine's own state (mqk.engine.kernel.adopting), a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.arrays import Columns, Played, kernel_of, play, targets_of
 from mqk.backtest.asking import asked
@@ -124,7 +125,9 @@ class Playback:
     def record(self, record: Recorder) -> None:
         """Write down all that happened: before the engine is brought to where it ends."""
         found = moments(self._state, self._past)
-        self._decisions(found)
+        recording = self._state.recording
+        assert recording is not None
+        recording.orders(self._state, lambda: self._heads(found), found, self._rows.failing)
         record.curve.extend(self._columns.ends[: self.count], self._played.equity, self._played.cash)
         rows = self._rows
         closing = rows.filled[rows.table[rows.filled, p.ROW_CLOSES] != 0]
@@ -171,19 +174,16 @@ class Playback:
             found[columns.names[number]] = [stream[place] for place in places.tolist()]
         return found
 
-    def _decisions(self, found: Moments) -> None:
-        """Every decision about an order, as columns."""
+    def _heads(self, found: Moments) -> dict[str, Any]:
+        """Which orders were decided about, as columns."""
         import pyarrow as pa  # noqa: PLC0415 - heavy
 
-        state, rows = self._state, self._rows
-        recording = state.recording
-        assert recording is not None
+        rows, text = self._rows, pa.string()
         table = rows.table
-        text = pa.string()
         names = pa.array(rows.ids, text)
         numbers = pa.array(table[:, p.ROW_NUMBER], mask=table[:, p.ROW_STATE] == p.DENIED)
         worst = table[:, p.ROW_WORST]
-        columns = {
+        return {
             "at": pa.array(table[:, p.ROW_AT], pa.timestamp("us", "UTC")),
             "client_order_id": names.take(numbers),
             "symbol": found.facts["order.symbol"].to_arrow(text),
@@ -192,7 +192,6 @@ class Playback:
             "price": pa.array(worst),
             "notional": pa.array(table[:, p.ROW_QTY] * worst),
         }
-        recording.orders(state, columns, found, rows.failing)
 
     def _tell(self, record: Recorder, found: Moments) -> None:
         """The lines of the audit trail: what is asked for at the end of bars, and then the fills at the next open."""
@@ -205,7 +204,7 @@ class Playback:
         kinds = np.repeat([0, 1], [count, len(fills)])
         placed, at, worst = rows.column(p.ROW_NUMBER), rows.column(p.ROW_AT), rows.column(p.ROW_WORST)
         ids, symbols = rows.ids, rows.symbols()
-        texts, unusual = told.submits(), told.unusual()
+        text, unusual = told.submit, told.unusual()
         for place in np.lexsort((kinds, times)).tolist():
             if place >= count:
                 record.filled(fills[place - count], fills[place - count].at)
@@ -214,7 +213,7 @@ class Playback:
             else:
                 symbol, number = symbols[place], placed[place]
                 told.forget(symbol)
-                record.placed(ids[number], symbol, at[place], worst[place], texts[number])
+                record.placed(ids[number], symbol, at[place], worst[place], text, number)
 
 
 class _Telling:
@@ -233,8 +232,13 @@ class _Telling:
             return frozenset(range(len(failing)))
         return frozenset(number for number, mask in enumerate(failing) if mask)
 
-    def submits(self) -> list[str]:
-        """What is said of orders without a decision, as canonical JSON: `Submit.to_json` of each, written out."""
+    def submit(self, number: int) -> str:
+        """What is said of an order without a decision, as canonical JSON: its `Submit.to_json`."""
+        return self._submits[number]
+
+    @cached_property
+    def _submits(self) -> list[str]:
+        """The same of all orders, written out."""
         rows, at = self._rows, self._rows.placed
         names = {symbol: quoted_json(symbol) for symbol in set(rows.symbols(at))}
         parts = (rows.ids, rows.column(p.ROW_QTY, at), rows.sides(at), rows.symbols(at), rows.column(p.ROW_WORST, at))

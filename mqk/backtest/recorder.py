@@ -32,6 +32,8 @@ from mqk.engine import (
 from mqk.quantity import format_instant, format_money
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mqk.engine import EngineState
     from mqk.guards import Decision
     from mqk.orders import Order
@@ -178,12 +180,14 @@ class Recorder:
             case _:
                 pass
 
-    def placed(self, name: str, symbol: str, at: int, worst_price: int, text: str) -> None:
-        """Write down an order of which there is nothing to say but `text`, the JSON of its effect."""
+    def placed(
+        self, name: str, symbol: str, at: int, worst_price: int, tell: Callable[[int], str], number: int
+    ) -> None:
+        """Write down an order of which there is nothing to say but its effect, of which `tell` says the JSON."""
         if self._again:
             self._tell_again(symbol, at)
         self.submitted.append((name, at, worst_price))
-        self.audit.keep(at, Submit.kind, _itself, text)
+        self.audit.keep(at, Submit.kind, tell, number)
 
     def filled(self, fill: Fill, at: int) -> None:
         """Write down a fill that was booked."""
@@ -216,10 +220,6 @@ class Recorder:
 
 def _told(effect: Effect) -> dict[str, Any]:
     return _placeless(effect.to_json())
-
-
-def _itself(text: str) -> str:
-    return text
 
 
 def _fill(fill: Fill) -> str:

@@ -83,28 +83,43 @@ class Recording:
         head = order_head(name, self._run_id, state.run.mode, state.clock.now, outcome, state.order, client)
         self.table.add(Point.ORDER, head, shot)
 
-    def orders(self, state: EngineState, heads: Mapping[str, Any], moments: Moments, masks: Sequence[int]) -> None:
-        """Keep what the order guard said about many orders, in turn: `heads` say which, `masks` what.
+    def orders(
+        self, state: EngineState, heads: Callable[[], Mapping[str, Any]], moments: Moments, masks: Sequence[int]
+    ) -> None:
+        """Keep what the order guard said about many orders, in turn: `heads` tell which, `masks` say what.
 
-        `heads` are columns of `mqk.guards.record.Head` as Arrow has them; those that are left out are filled in here.
+        They tell columns of `mqk.guards.record.Head` as Arrow has them; those that are left out are filled in here.
         """
+        first, mode = self._number + 1, state.run.mode
+        self._number += len(masks)
+        if masks:
+            table = (heads, moments, masks, first, mode)
+            self.table.take(Point.ORDER, lambda schema: self._order_batch(*table, schema))
+
+    def _order_batch(
+        self,
+        heads: Callable[[], Mapping[str, Any]],
+        moments: Moments,
+        masks: Sequence[int],
+        first: int,
+        mode: str,
+        schema: Any,
+    ) -> Any:
+        """Many decisions about orders as a record batch; `first` is the number of the first."""
         import pyarrow as pa  # noqa: PLC0415 - heavy
 
-        count = len(masks)
-        if not count:
-            return
-        names = [self._name() for _ in masks]
-        outcomes = [self._outcome(mask) for mask in masks]
+        text, count = pa.string(), len(masks)
+        known = {mask: place for place, mask in enumerate(set(masks))}
+        outcomes = [self._outcome(mask) for mask in known]
+        which = pa.array([known[mask] for mask in masks], pa.int64())
         whole = {
-            name: pa.array(
-                [outcome[place] for outcome in outcomes], pa.string() if place < 3 else pa.list_(pa.string())
-            )
+            name: pa.array([outcome[place] for outcome in outcomes], text if place < 3 else pa.list_(text)).take(which)
             for place, name in enumerate(_OUTCOME)
         }
-        always = {"run_id": self._run_id, "mode": state.run.mode, "point": Point.ORDER.value}
-        whole |= {name: pa.repeat(pa.scalar(word, pa.string()), count) for name, word in always.items()}
-        whole |= {"decision_id": pa.array(names, pa.string()), **heads}
-        self.table.take(Point.ORDER, lambda schema: order_batch(whole, moments, schema))
+        always = {"run_id": self._run_id, "mode": mode, "point": Point.ORDER.value}
+        whole |= {name: pa.repeat(pa.scalar(word, text), count) for name, word in always.items()}
+        whole["decision_id"] = pa.array([f"{self._run_id}.{number}" for number in range(first, first + count)], text)
+        return order_batch({**whole, **heads()}, moments, schema)
 
     def news(self, state: EngineState, decision: Decision, views: Mapping[str, object], symbol: str | None) -> None:
         """Keep a decision about a bar, a feed or the account."""

@@ -78,6 +78,7 @@ class RecordTable:
     windows: tuple[str, ...]
     lacking: frozenset[str] = frozenset()
     _waiting: dict[Point, list[tuple[Head, Shot]]] = field(default_factory=dict)
+    _later: dict[Point, list[Callable[[Any], Any]]] = field(default_factory=dict)
     _done: dict[Point, list[Any]] = field(default_factory=dict)
 
     def add(self, point: Point, head: Head, shot: Shot) -> None:
@@ -88,14 +89,21 @@ class RecordTable:
             self._settle(point)
 
     def take(self, point: Point, make: Callable[[Any], Any]) -> None:
-        """Keep decisions that are columns already: `make` is given the schema, and makes a record batch of it."""
+        """Keep decisions that are columns already: `make` is given the schema, and makes a record batch of it.
+
+        It is asked when the decisions are: that takes longer than to keep them, and the run need not wait for it.
+        """
         self._settle(point)
-        self._done.setdefault(point, []).append(make(arrow_schema(self.windows, self.lacking)))
+        self._later.setdefault(point, []).append(make)
 
     def _settle(self, point: Point) -> None:
-        rows = self._waiting.pop(point, [])
-        if rows:
-            self._done.setdefault(point, []).append(_batch(point, rows, arrow_schema(self.windows, self.lacking)))
+        """Make batches of what was taken, and of what has come one by one since."""
+        made, rows = self._later.pop(point, []), self._waiting.pop(point, [])
+        if made or rows:
+            schema = arrow_schema(self.windows, self.lacking)
+            done = self._done.setdefault(point, [])
+            done += [make(schema) for make in made]
+            done += [_batch(point, rows, schema)] if rows else []
 
     def to_bytes(self) -> bytes:
         """The whole as a Parquet file, point by point, each in row groups of its own and in the order it came in."""
