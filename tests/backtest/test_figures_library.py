@@ -18,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqk.backtest.figures import YEAR, Figures, measure
-from mqk.market import calendar_of
-from mqk.quantity import DAY_MICROS as DAY
-from mqk.quantity import read_bars
+from mqk.market import calendar_of, read_bars
+from mqk.quantity import DAY_MICROS
 from tests.backtest.worlds import SHARED, needs_data
 
 NYSE = calendar_of("XNYS")
@@ -89,7 +88,7 @@ def test_a_drawdown_lasts_from_its_peak_until_that_is_reached_again_or_the_run_e
     always = calendar_of("24/7")
 
     def lasts(*equities: int) -> int:
-        points = [(DAY * (20_000 + day), equity) for day, equity in enumerate(equities)]
+        points = [(DAY_MICROS * (20_000 + day), equity) for day, equity in enumerate(equities)]
         return measure(100, points, (), always).drawdown_days
 
     assert lasts(100, 110, 120) == 0
@@ -102,4 +101,4 @@ def test_a_drawdown_lasts_from_its_peak_until_that_is_reached_again_or_the_run_e
 
 def test_a_curve_that_runs_backwards_is_refused() -> None:
     with pytest.raises(ValueError, match="backwards"):
-        measure(100, [(DAY * 20_001, 1), (DAY * 20_000, 1)], (), NYSE)
+        measure(100, [(DAY_MICROS * 20_001, 1), (DAY_MICROS * 20_000, 1)], (), NYSE)
