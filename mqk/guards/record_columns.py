@@ -101,13 +101,14 @@ def order_batch(heads: Mapping[str, Any], moments: Moments, schema: Any) -> Any:
     made = dict(heads)
     days = moments.facts["clock.now"].values // DAY_MICROS
     made["day"] = pa.array(days.astype("int32"), pa.int32()).cast(pa.date32())
-    nothing = pa.array([0] * moments.count, pa.int64())
+    nothing = pa.repeat(pa.scalar(0, pa.int64()), moments.count)
     for name, column in moments.facts.items():
         made[f"{FACTS}{name}"] = column.to_arrow(schema.field(f"{FACTS}{name}").type)
     for name, lists in moments.lists.items():
         made[f"{FACTS}{name}"] = lists.to_arrow(schema.field(f"{FACTS}{name}").type)
     made |= {f"{AGES}{ref.name}": nothing for ref in plan(Point.ORDER).aging}
     made |= {f"{WINDOWS}{attribute}": pa.array(values, pa.int64()) for attribute, values in moments.windows.items()}
-    made["unusable"] = pa.array([[]] * moments.count, schema.field("unusable").type)
+    none = pa.array([], pa.string())
+    made["unusable"] = pa.MapArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), moments.count + 1), none, none)
     whole = [made[f.name] if f.name in made else pa.nulls(moments.count, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(whole, schema=schema)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mqk.engine.kernel import places as p
+from mqk.orders import OrderType, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,16 +84,21 @@ def _orders(state: EngineState, past: Past) -> None:
     state.orders.update(zip(rows.ids, orders, strict=True))
     state.worst_prices.update(zip(rows.ids, rows.column(p.ROW_WORST, rows.placed), strict=True))
     state.working.update((order.client_order_id, order) for order in orders if not order.status.is_final)
-    placed = state.placed
-    for order in orders if state.remembers_orders else ():
-        key = (order.symbol, order.side.value, order.qty, order.type.value, None, None)
-        placed.setdefault(key, []).append((order.created_at, order.client_order_id))
-    parts = (rows.symbols(), rows.sides(), rows.column(p.ROW_STATE), rows.failing)
-    for symbol, side, outcome, failing in zip(*parts, strict=True):
-        if outcome == p.DENIED:
-            state.refused[symbol] = (side, failing & state.deny_bits)
-        else:
-            state.refused.pop(symbol, None)
+    if state.remembers_orders:
+        at = rows.placed
+        terms = zip(rows.symbols(at), rows.buys(at), rows.column(p.ROW_QTY, at), strict=True)
+        placed: dict[tuple[str, bool, int], list[tuple[int, str]]] = {}
+        for term, when, name in zip(terms, rows.column(p.ROW_AT, at), rows.ids, strict=True):
+            placed.setdefault(term, []).append((when, name))
+        for (symbol, buys, qty), when_and_name in placed.items():
+            side = Side.BUY if buys else Side.SELL
+            state.placed[symbol, side.value, qty, OrderType.MARKET.value, None, None] = when_and_name
+    # By symbol the last of its rows.
+    last = dict(zip(rows.column(p.ROW_SYMBOL), range(len(rows.table)), strict=True))
+    for number in last.values():
+        if rows.table[number, p.ROW_STATE] == p.DENIED:
+            symbol, side = rows.symbols([number])[0], rows.sides([number])[0]
+            state.refused[symbol] = (side, rows.failing[number] & state.deny_bits)
 
 
 def _trades(state: EngineState, past: Past, plan: SessionPlan) -> None:

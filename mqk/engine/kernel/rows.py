@@ -24,7 +24,7 @@ _SIDES: Final = {1: Side.BUY, -1: Side.SELL}
 
 
 class Rows:
-    """The rows of one run, oldest first: `table` has a column for each place of a row.
+    """The rows of one run, oldest first: `table` has a column for each place of a row; `names` are the symbols.
 
     `placed` are the numbers of the rows that became orders, in the order of their ids; `filled` of those that traded,
     in the order in which they were booked.
@@ -42,7 +42,7 @@ class Rows:
         # Of one instant: by symbol, and of one symbol the oldest first.
         symbol, at = self.table[filled, p.ROW_SYMBOL], self.table[filled, p.ROW_FILLED_AT]
         self.filled: Any = filled[np.lexsort((filled, symbol, at))]
-        self._names, self._commission = names, block[p.COMMISSION]
+        self.names, self._commission = names, block[p.COMMISSION]
         self._prefix = client_order_id(engine, run_id, 0)[:-1]
 
     def column(self, place: int, numbers: Any = None) -> list[int]:
@@ -53,7 +53,11 @@ class Rows:
 
     def symbols(self, numbers: Any = None) -> list[str]:
         """The symbols of some rows, or of all."""
-        return [self._names[number] for number in self.column(p.ROW_SYMBOL, numbers)]
+        return [self.names[number] for number in self.column(p.ROW_SYMBOL, numbers)]
+
+    def buys(self, numbers: Any = None) -> list[bool]:
+        """Whether each of some rows, or of all, buys."""
+        return [sign > 0 for sign in self.column(p.ROW_SIDE, numbers)]
 
     def sides(self, numbers: Any = None) -> list[Side]:
         """The sides of some rows, or of all."""
@@ -76,29 +80,20 @@ class Rows:
         at = self.placed
         parts = (self.ids, self.symbols(at), self.sides(at), self.column(p.ROW_QTY, at), self.column(p.ROW_AT, at))
         more = (self.column(p.ROW_REDUCES, at), self.column(p.ROW_STATE, at))
+        market, day, target = OrderType.MARKET, TimeInForce.DAY, REASON
+        final, open_ = OrderStatus.FILLED, OrderStatus.ACCEPTED
         found = []
         for name, symbol, side, qty, placed, reduces, state in zip(*parts, *more, strict=True):
-            events = {_ACCEPTED.event_id: _ACCEPTED}
-            status, traded = OrderStatus.ACCEPTED, 0
-            if state == p.FILLED:
-                event = OrderEvent(f"fill:{name}-1", EventKind.PARTIAL_FILL, qty)
-                events[event.event_id] = event
-                status, traded = OrderStatus.FILLED, qty
+            events, filled = {"accepted": _ACCEPTED}, state == p.FILLED
+            if filled:
+                event = f"fill:{name}-1"
+                events[event] = OrderEvent(event, EventKind.PARTIAL_FILL, qty)
+            # By their places: there are so many of them.
+            status, traded = (final, qty) if filled else (open_, 0)
             found.append(
                 Order(
-                    name,
-                    symbol,
-                    side,
-                    qty,
-                    OrderType.MARKET,
-                    status=status,
-                    filled=traded,
-                    created_at=placed,
-                    reason=REASON,
-                    acknowledged=True,
-                    events=events,
-                    tif=TimeInForce.DAY,
-                    reduce_only=bool(reduces),
+                    *(name, symbol, side, qty, market, None, None, status, traded, placed, target, True, None, events),
+                    *(day, reduces != 0),
                 )
             )
         return found
@@ -107,9 +102,9 @@ class Rows:
     def fills(self) -> list[Fill]:
         """The fills, as they were booked."""
         at, ids, fee = self.filled, self.ids, self._commission
-        parts = (self.column(p.ROW_NUMBER, at), self.symbols(at), self.sides(at), self.column(p.ROW_QTY, at))
+        parts = (self.column(p.ROW_NUMBER, at), self.symbols(at), self.buys(at), self.column(p.ROW_QTY, at))
         more = (self.column(p.ROW_PRICE, at), self.column(p.ROW_FILLED_AT, at))
         return [
-            Fill(f"{ids[number]}-1", ids[number], symbol, side.value, qty, price, fee, when)
-            for number, symbol, side, qty, price, when in zip(*parts, *more, strict=True)
+            Fill(f"{ids[number]}-1", ids[number], symbol, "BUY" if buys else "SELL", qty, price, fee, when)
+            for number, symbol, buys, qty, price, when in zip(*parts, *more, strict=True)
         ]
