@@ -147,3 +147,34 @@ def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path: Path
         database.status(f"postgresql://ana:secret@/mqk?host={tmp_path}")
     assert refusal.value.code == "connect"
     assert "secret" not in str(refusal.value)
+
+
+def test_a_database_of_the_first_revision_keeps_its_runs(
+    new_database: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was kept before desks and changes of policies had tables is there after, and its runs go on."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(database.migrations_dir(), folder)
+    for path in (folder / "versions").glob("0*.py"):
+        if not path.name.startswith("0001"):
+            path.unlink()
+    url = new_database(migrated=False)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(database, "migrations_dir", lambda: folder)
+        assert database.migrate(url) == "0001"
+    engine = database.open_engine(url, poolclass=NullPool)
+    tables = ("runs", "run_transitions")
+    with engine.connect() as conn:
+        world = World(conn)
+        world.bundle()
+        world.run()
+        world.move("arm", "CREATED", "ARMED")
+        conn.commit()
+        kept = [conn.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings().all() for table in tables]
+    assert database.migrate(url) == database.status(url).newest
+    with engine.connect() as conn:
+        for table, before in zip(tables, kept, strict=True):
+            after = conn.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings().all()
+            assert [{name: row[name] for name in before[0]} for row in after] == before
+        assert World(conn).move("start", "ARMED", "RUNNING")
+        conn.commit()
