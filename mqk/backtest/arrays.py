@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
-from mqk.backtest.playing import ROOM, Playing
+from mqk.backtest.playing import Playing, pointer
 from mqk.backtest.stream import in_order
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
-from mqk.engine.kernel.memory import too_fine
+from mqk.engine.kernel.memory import days_of, too_fine
 from mqk.market import TIMEFRAMES, calendar_of, columns_of
 from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
 from mqk.strategies.host import ask_in_arrays
@@ -46,6 +46,7 @@ class Columns:
     names: tuple[str, ...]
     timeframe: str
     plans: tuple[SessionPlan, ...]
+    days: array[int]
     symbols: array[int]
     opens: array[int]
     highs: array[int]
@@ -58,6 +59,8 @@ class Columns:
     firsts: array[int]
     sessions: array[int]
     flags: array[int]
+    stretches: array[int]
+    due: array[int]
 
     @classmethod
     def of(cls, bars: Sequence[Bar], guards: GuardSet) -> Columns:
@@ -110,10 +113,12 @@ class _Reading:
             late = self._instant(instant, unusual=late)
             instant += 1
         self._flag_odd()
+        ends = array("q", [self._stream[first].end for first in firsts[:-1]])
         return Columns(
             names=tuple(symbol for symbol, _ in self._series),
             timeframe=self._timeframe,
             plans=tuple(self._plans),
+            days=days_of(self._plans),
             symbols=self._column(0),
             opens=self._column(2),
             highs=self._column(3),
@@ -122,10 +127,12 @@ class _Reading:
             volumes=self._column(6),
             missing=self._missing,
             starts=self._starts,
-            ends=array("q", [self._stream[first].end for first in firsts[:-1]]),
+            ends=ends,
             firsts=firsts,
             sessions=self._sessions,
             flags=self._flags,
+            stretches=self._stretches(),
+            due=ends if len(self._series) == 1 else self._column(1),
         )
 
     def _column(self, number: int) -> array[int]:
@@ -149,6 +156,26 @@ class _Reading:
         self._sessions[instant] = len(self._plans) - 1
         self._flags[instant] = unusual or late
         return late
+
+    def _stretches(self) -> array[int]:
+        """For each instant, how far its stretch reaches: to the first whose bars do not simply follow those before."""
+        import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
+
+        firsts, session, flags, missing = (
+            np.frombuffer(each, dtype=np.int64) for each in (self._firsts, self._sessions, self._flags, self._missing)
+        )
+        width = firsts[1:] - firsts[:-1]
+        follows = flags == 0
+        follows[0] = False
+        follows[1:] &= (flags[:-1] == 0) & (session[1:] == session[:-1]) & (width[1:] == width[:-1])
+        # The same symbols as in the instant before, bar by bar, and none of them has missed any.
+        of = np.repeat(np.arange(len(width)), width)
+        before = np.maximum(np.arange(len(of)) - width[of], 0)
+        odd = (self._table[:, 0] != self._table[before, 0]) | (missing != 0)
+        odd |= np.frombuffer(self._starts, dtype=np.int64) != self._table[before, 1]
+        follows[of[odd]] = False
+        breaks = np.append(np.flatnonzero(~follows), len(width))
+        return array("q", breaks[np.searchsorted(breaks, np.arange(len(width)))].tobytes())
 
     def _flag_odd(self) -> None:
         """Say at which instants something other than plain bars of one timeframe comes, or two of one symbol."""
@@ -205,7 +232,7 @@ class Played:
     def __init__(self, columns: Columns, run: Playing) -> None:
         self._columns, self._memory = columns, run.memory
         self.played = run.played
-        self.equity, self.cash = run.equity[: self.played], run.cash[: self.played]
+        self.equity, self.cash = run.curve()
         self.stopped = p.REASONS[run.stopped] if run.stopped else None
 
     @property
@@ -351,21 +378,11 @@ def play(
     `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. With `keeps`, the moment of
     each order is kept for the record. Raises BacktestError "data" for a target that is none.
     """
-    import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
-
     wanted = targets if isinstance(targets, array) else array("q", targets)
     if len(wanted) != len(columns.symbols):
         raise BacktestError("data", f"{len(columns.symbols)} bars have {len(wanted)} targets")
-    numbers = np.frombuffer(wanted, dtype=np.int64)
-    bars = np.flatnonzero(numbers != HOLD)
-    given = numbers[bars]
-    if ((given > p.SHARES_MOST) | (given < -p.SHARES_MOST)).any():
+    if not kernel.bounded(pointer(wanted), len(wanted)):
         raise BacktestError("data", f"a target is above {p.SHARES_MOST} shares")
-    # No bar makes more than two orders, one out of a position and one into another.
-    run = Playing(kernel, columns, min(2 * len(bars) + 1, ROOM), keeps=keeps)
-    wants = np.zeros((len(bars), p.WANT), np.int64)
-    wants[:, p.WANT_BAR], wants[:, p.WANT_TARGET], wants[:, p.WANT_COUNT] = bars, given, 1
-    wants[:, p.WANT_SYMBOL] = np.frombuffer(columns.symbols, dtype=np.int64)[bars]
-    run.wants.frombytes(wants.tobytes())
+    run = Playing(kernel, columns, targets=wanted, keeps=keeps)
     run.go(len(columns.ends) if until is None else until)
     return Played(columns, run)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.engine.kernel import places as p
+from mqk.engine.kernel.columns import Bars
 from mqk.engine.kernel.memory import Memory
+from mqk.strategies import HOLD
 
 if TYPE_CHECKING:
     from mqk.backtest.arrays import Columns
@@ -22,26 +24,25 @@ ROOM: Final = 65_536
 """Orders that there is room for at first, where more targets than that may be given."""
 # How many times as many there is room for when there are more.
 _LARGER: Final = 8
-_COLUMNS: Final = (
-    *("ends", "firsts", "sessions", "flags", "symbols", "opens", "highs", "lows", "closes", "volumes", "missing"),
-    "starts",
-)
 
 
 class Playing:
     """A run of a kernel over columns. `equity` and `cash` are columns of instants; `memory` is that of the kernel.
 
-    `wants` are the places of `p.WANT`, one after the other, in the order of the bars that they answer. Raises
-    BacktestError "bars" for bars of a timeframe that the engine does not trade.
+    `wants` are the places of `p.WANT`, one after the other, in the order of the bars that they answer; instead of them
+    there may be `targets`, one for each bar. With `keeps`, the moments of orders are kept. Raises BacktestError "bars"
+    for bars of a timeframe that the engine does not trade.
     """
 
     __slots__ = (
         "_arrays",
         "_columns",
+        "_dense",
         "_facts",
         "_keeps",
         "_kernel",
         "_room",
+        "_targets",
         "cash",
         "equity",
         "memory",
@@ -49,16 +50,27 @@ class Playing:
         "wants",
     )
 
-    def __init__(self, kernel: Kernel, columns: Columns, room: int = ROOM, *, keeps: bool = False) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        columns: Columns,
+        room: int = ROOM,
+        *,
+        targets: array[int] | None = None,
+        keeps: bool = False,
+    ) -> None:
         if columns.timeframe not in kernel.guards.bundle.timeframes:
             raise BacktestError("bars", f"the engine does not trade bars of `{columns.timeframe}`")
         self._kernel, self._columns, self._room, self._keeps = kernel, columns, room, keeps
         count = len(columns.ends)
-        self.wants = array("q")
+        self._dense = targets is not None
+        # With targets, there is room for the one that is being brought about.
+        self.wants = array("q", [0] * p.WANT if self._dense else [])
+        self._targets = array("q", [HOLD]) if targets is None else targets
         self.equity, self.cash = array("q", [0]) * count, array("q", [0]) * count
         self._arrays = [
-            *(_pointer(getattr(columns, name)) for name in _COLUMNS),
-            *map(_pointer, (self.equity, self.cash)),
+            *(pointer(getattr(columns, name)) for name in Bars._fields),
+            *map(pointer, (self._targets, self.equity, self.cash)),
         ]
         self.stopped = 0
         self._begin()
@@ -67,6 +79,12 @@ class Playing:
     def played(self) -> int:
         """How many instants have been played, all of each."""
         return self.memory.block[p.INSTANT]
+
+    def curve(self) -> tuple[array[int], array[int]]:
+        """Equity and cash at each instant that has been played."""
+        played = self.played
+        whole = played == len(self.equity)
+        return (self.equity, self.cash) if whole else (self.equity[:played], self.cash[:played])
 
     def want(self, bar: int, targets: list[tuple[int, int]]) -> None:
         """Say what a bar is answered with: symbols, in order, and targets within what native code is made for."""
@@ -95,14 +113,16 @@ class Playing:
         return False
 
     def _begin(self) -> None:
-        self.memory = Memory.of(self._kernel, self._columns.names, self._columns.plans, self._room, keeps=self._keeps)
+        self.memory = Memory.of(self._kernel, self._columns.names, self._columns.days, self._room, keeps=self._keeps)
+        self.memory.block[p.DENSE] = self._dense
         self._facts = self._kernel.buffer(self._columns.timeframe)
 
     def _play(self, last: int, *, opened: bool) -> None:
         block, wants = self.memory.block, self.wants
-        block[p.WANTS] = len(wants) // p.WANT
-        self._kernel.play(block, self._facts, self._kernel.answer, *self._arrays, _pointer(wants), last, int(opened))
+        block[p.WANTS] = 0 if self._dense else len(wants) // p.WANT
+        self._kernel.play(block, self._facts, self._kernel.answer, *self._arrays, pointer(wants), last, int(opened))
 
 
-def _pointer(column: array[int]) -> Any:
+def pointer(column: array[int]) -> Any:
+    """Where a column begins, as native code is told it."""
     return cast(column.buffer_info()[0], POINTER(c_int64))

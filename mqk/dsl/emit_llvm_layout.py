@@ -31,13 +31,17 @@ _MOST: Final = 2**63 - 1
 
 @dataclass(slots=True)
 class Rows:
-    """The places of a collection: of its number of elements, of its first row, and of each field within a row."""
+    """The places of a collection: of its number of elements, of its first row, and of each field within a row.
+
+    `read` are the fields that code was written for.
+    """
 
     ref: CollectionRef
     count: int
     first: int
     places: dict[str, int]
     length: int
+    read: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -48,12 +52,14 @@ class Layout:
     intervals that facts and windows keep to: whoever fills the buffer vouches for them, and the code is narrower. In
     the same way `fixed` are facts that always have one value (None: that are always missing), and `certain` those that
     are always there, like fields and collections by their names (`positions.qty`): nobody looks whether they are.
+    `more` are fields that elements have beside those of their collection, each like another one of it.
     """
 
     words: dict[str, int] = field(default_factory=dict)
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     fixed: Mapping[str, int | str | None] = field(default_factory=dict)
     certain: frozenset[str] = frozenset()
+    more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     size: int = 0
     facts: dict[str, tuple[int, FactRef]] = field(default_factory=dict)
     windows: dict[str, int] = field(default_factory=dict)
@@ -76,7 +82,8 @@ class Layout:
         if ref.name not in self.collections:
             places: dict[str, int] = {}
             length = 0
-            for name, each in ref.fields.items():
+            like = {name: ref.fields[other] for name, other in self.more.get(ref.name, {}).items()}
+            for name, each in {**ref.fields, **like}.items():
                 places[name] = length
                 length += _places(each)
             count = self._take(1)
@@ -120,9 +127,8 @@ class Layout:
         buffer[flag - 1], buffer[flag] = len(elements), USABLE
         fits = True
         for number, element in enumerate(elements):
-            for name, place in rows.places.items():
-                at = rows.first + number * rows.length + place
-                given = rows.ref.fields[name]
+            for name, given in rows.ref.fields.items():
+                at = rows.first + number * rows.length + rows.places[name]
                 ref = ElementRef("each", name, given.type, given.optional)
                 fits &= self._write(
                     buffer,

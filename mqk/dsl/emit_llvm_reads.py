@@ -134,6 +134,7 @@ class Reads:
         if isinstance(ref, FactRef):
             return self.constant(self.layout.fact(ref))
         rows, number = self._bound[ref.variable]
+        rows.read.add(ref.field)
         row = self.builder.mul(number, self.constant(rows.length))
         return self.builder.add(row, self.constant(rows.first + rows.places[ref.field]))
 

@@ -1,10 +1,10 @@
 """A small part of Python to native code: functions over whole numbers of 64 bits and memory that holds them.
 
-What lives here: statements and expressions, one for one. What may be written: whole numbers, memory that is indexed,
-`if`, `while`, `for ... in range(...)`, `break`, `return`, assignments, arithmetic with `//` and `%` as in Python, calls
-of other such functions, of `abs`, `min` and `max` of two, and of what the caller provides. Two things differ, and who
-writes such a function keeps them in mind: both sides of `and`, `or` and of a choice are computed, and numbers wrap
-around at 64 bits. What does not: any such function.
+What lives here: statements and expressions, one for one. What may be written: whole numbers, memory that is indexed
+(also as a member of a group, a NamedTuple of memories), `if`, `while`, `for ... in range(...)`, `break`, `return`,
+assignments, arithmetic with `//` and `%` as in Python, calls of other such functions, of `abs`, `min` and `max` of two,
+and of what the caller provides. Two things differ, and who writes such a function keeps them in mind: both sides of
+`and`, `or` and of a choice are computed, and numbers wrap around at 64 bits. What does not: any such function.
 """
 
 from __future__ import annotations
@@ -50,7 +50,16 @@ class Lowered:
         self._ir, self._module, self._tree, self._provided = ir, module, tree, provided
         self._globals: Mapping[str, object] = inspect.unwrap(function).__globals__
         self._number = ir.IntType(64)
-        kinds = [self._number.as_pointer() if _is_memory(each) else self._number for each in tree.args.args]
+        # A group of memories is handed on as its members, one after the other.
+        self._groups = {each.arg: self._members(each) for each in tree.args.args}
+        kinds = [
+            kind
+            for each in tree.args.args
+            for kind in (
+                [self._number.as_pointer()] * len(self._groups[each.arg])
+                or [self._number.as_pointer() if _is_memory(each) else self._number]
+            )
+        ]
         self._function = ir.Function(module, ir.FunctionType(self._number, kinds), tree.name)
         for argument, kind in zip(self._function.args, kinds, strict=True):
             if kind is not self._number:
@@ -63,14 +72,22 @@ class Lowered:
     def write(self) -> None:
         """Write the function's body."""
         self.builder = self._ir.IRBuilder(self._function.append_basic_block("entry"))
-        for parameter, argument in zip(self._tree.args.args, self._function.args, strict=True):
+        arguments = iter(self._function.args)
+        for parameter in self._tree.args.args:
+            for member in self._groups[parameter.arg]:
+                self._memory[member] = next(arguments)
             if _is_memory(parameter):
-                self._memory[parameter.arg] = argument
-            else:
-                self._set(parameter.arg, argument)
+                self._memory[parameter.arg] = next(arguments)
+            elif not self._groups[parameter.arg]:
+                self._set(parameter.arg, next(arguments))
         self._body(self._tree.body)
         if not self.builder.block.is_terminated:
             self.builder.ret(self.constant(0))
+
+    def _members(self, parameter: ast.arg) -> list[str]:
+        """The memories of a parameter that is a group of them, as they are written; none where it is something else."""
+        kind = self._globals.get(parameter.annotation.id) if isinstance(parameter.annotation, ast.Name) else None
+        return [f"{parameter.arg}.{member}" for member in getattr(kind, "_fields", ())]
 
     def constant(self, value: int) -> Any:
         """A constant."""
@@ -83,6 +100,11 @@ class Lowered:
     def call(self, name: str, arguments: Sequence[Any]) -> Any:
         """A call of a function of the module."""
         return self.builder.call(self._module.globals[name], arguments)
+
+    def room(self, places: int) -> Any:
+        """Memory of the function's own, for as long as it runs."""
+        with self.builder.goto_entry_block():
+            return self.builder.alloca(self._number, self.constant(places))
 
     def memory(self, name: str) -> Any:
         """The address of a parameter that is memory."""
@@ -158,8 +180,9 @@ class Lowered:
         match target:
             case ast.Name(id=name):
                 self._set(name, value)
-            case ast.Subscript(value=ast.Name(id=name), slice=index):
-                self.builder.store(value, self.builder.gep(self._memory[name], [self.number(index)]))
+            case ast.Subscript(value=memory, slice=index):
+                place = self.builder.gep(self._memory[ast.unparse(memory)], [self.number(index)])
+                self.builder.store(value, place)
             case _:
                 raise self._refused(target)
 
@@ -194,8 +217,8 @@ class Lowered:
                 return self.constant(int(self._globals[name]))  # type: ignore[call-overload] # it has just been looked at
             case ast.Attribute(value=ast.Name(id=module), attr=name):
                 return self.constant(int(getattr(self._globals[module], name)))
-            case ast.Subscript(value=ast.Name(id=name), slice=index):
-                return self.builder.load(self.builder.gep(self._memory[name], [self.number(index)]))
+            case ast.Subscript(value=memory, slice=index):
+                return self.builder.load(self.builder.gep(self._memory[ast.unparse(memory)], [self.number(index)]))
             case ast.BinOp(left=left, op=op, right=right):
                 return self._arithmetic(op, self.number(left), self.number(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -244,10 +267,15 @@ class Lowered:
         if name in ("min", "max"):
             a, b = (self.number(each) for each in node.args)
             return self.builder.select(self.builder.icmp_signed("<" if name == "min" else ">", a, b), a, b)
-        arguments = [
-            self._memory[each.id] if isinstance(each, ast.Name) and each.id in self._memory else self.number(each)
-            for each in node.args
-        ]
+        arguments = []
+        for each in node.args:
+            members = self._groups.get(each.id, []) if isinstance(each, ast.Name) else []
+            if members:
+                arguments += [self._memory[member] for member in members]
+            elif isinstance(each, ast.Name) and each.id in self._memory:
+                arguments.append(self._memory[each.id])
+            else:
+                arguments.append(self.number(each))
         return self.call(name, arguments)
 
     def _refused(self, node: ast.AST) -> AssertionError:

@@ -29,7 +29,9 @@ class Native:
         from llvmlite import binding  # noqa: PLC0415 - only who compiles pays for it
 
         target = _target()
-        machine = target.create_target_machine(opt=_EFFORT)
+        machine = target.create_target_machine(
+            cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=_EFFORT
+        )
         module.triple = target.triple
         module.data_layout = str(machine.target_data)
         parsed = binding.parse_assembly(str(module))

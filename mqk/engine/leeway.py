@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Final
 from mqk.dsl import syntax
 from mqk.dsl.bounds import Bounds, Unbounded
 from mqk.dsl.emit_python import Rule, emit_point
-from mqk.dsl.environment import ElementRef
+from mqk.dsl.environment import ElementRef, FactRef
 from mqk.dsl.reading import opened
-from mqk.engine.figures import names_read
 from mqk.guards import Guard, Point
 from mqk.quantity import DAY_MICROS
 
@@ -61,11 +60,11 @@ STILL: Final = frozenset(
 )
 _CORNERS: Final = ("account_low", "account_high", "run_low", "run_high", "clock_low", "clock_high")
 # How far the box reaches: so many parts of a price and of equity, first; then so many times less.
-_PRICE_PARTS: Final = 64
-_EQUITY_PARTS: Final = 4 * _PRICE_PARTS
-_CLOSER: Final = 16
-_HORIZON: Final = 2 * DAY_MICROS
-_TICKS: Final = 1 << 32
+PRICE_PARTS: Final = 64
+EQUITY_PARTS: Final = 4 * PRICE_PARTS
+CLOSER: Final = 16
+HORIZON: Final = 2 * DAY_MICROS
+TICKS: Final = 1 << 32
 # No price that is looked at here is above this, in micros: what cannot overflow needs no looking at.
 HIGHEST: Final = 1 << (32 + 8)
 
@@ -145,11 +144,12 @@ class Busy:
         )
 
 
-def compiled(guards: GuardSet) -> Callable[..., int] | None:
-    """What settles a box for the account guard of an engine; None where one of its rules does not allow it."""
+def worst_case(guards: GuardSet) -> list[Rule] | None:
+    """The account rules of an engine, each as it is where it is hardest to pass; None where one does not allow it."""
     guard = guards.account
     slots = {spec.slot: spec for spec in guards.windows}
-    timed = set()
+    timed: set[str] = set()
+    names: set[str] = set()
     for expr in _expressions(guard):
         for node in opened(expr):
             if isinstance(node, syntax.Name) and isinstance(node.ref, ElementRef):
@@ -159,11 +159,15 @@ def compiled(guards: GuardSet) -> Callable[..., int] | None:
                 if slots[node.slot].total:
                     return None
                 timed.add(node.slot)
-    if not names_read(guard) <= MOVING | STILL:
+            elif isinstance(node, syntax.Quantified):
+                names.add(node.collection)
+            elif isinstance(node, syntax.Name) and isinstance(node.ref, FactRef):
+                names.add(node.ref.name)
+    if not names <= MOVING | STILL:
         return None
     bounds = Bounds(MOVING | timed, MOVING_FIELDS)
     try:
-        rules = [
+        return [
             Rule(
                 bounds.certain(rule.require),
                 None if rule.when is None else bounds.possible(rule.when),
@@ -174,7 +178,16 @@ def compiled(guards: GuardSet) -> Callable[..., int] | None:
         ]
     except Unbounded:
         return None
-    return emit_point(rules, [*guard.parameters, *_CORNERS], None, lambda *_: 1).judge
+
+
+def compiled(guards: GuardSet) -> Callable[..., int] | None:
+    """What settles a box for the account guard of an engine; None where one of its rules does not allow it."""
+    rules = worst_case(guards)
+    return None if rules is None else emit_point(rules, [*guards.account.parameters, *_CORNERS], None, _fails).judge
+
+
+def _fails(*_: object) -> int:
+    return 1
 
 
 def _expressions(guard: Guard) -> list[syntax.Expr]:
@@ -205,24 +218,24 @@ class Leeway:
         self.open = False
         if state.reconciled_at is not None or state.skew_at is not None:
             return False
-        return self._try(state, 1) or self._try(state, _CLOSER)
+        return self._try(state, 1) or self._try(state, CLOSER)
 
     def _try(self, state: EngineState, closer: int) -> bool:
         account, low, high = state.account, self._low, self._high
-        gross = self._gather(state, _PRICE_PARTS * closer)
+        gross = self._gather(state, PRICE_PARTS * closer)
         if gross is None:
             return False
         low.gross_exposure, high.gross_exposure = gross
         equity = account.equity
-        slack = abs(equity) // (_EQUITY_PARTS * closer)
+        slack = abs(equity) // (EQUITY_PARTS * closer)
         low.equity, high.equity = equity - slack, equity + slack
         low.peak_equity, high.peak_equity = account.peak_equity, max(account.peak_equity, high.equity)
         now = state.clock.now
-        low.now, high.now = now, now + _HORIZON
-        low.ticks, high.ticks = state.ticks, state.ticks + _TICKS
+        low.now, high.now = now, now + HORIZON
+        low.ticks, high.ticks = state.ticks, state.ticks + TICKS
         since = state.armed_at
         armed = max(now - since, 0) if since else 0
-        low.armed_for, high.armed_for = armed, armed + _HORIZON
+        low.armed_for, high.armed_for = armed, armed + HORIZON
         if self._judge(*self._args):
             return False
         self.low, self.high, self.until = low.equity, high.equity, high.now

@@ -7,6 +7,7 @@ state.py, windows.py and figures.py. What does not: orders (placing.py) and fill
 from __future__ import annotations
 
 from mqk.engine.kernel import places as p
+from mqk.engine.kernel.box import exposure_at, settle
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import given, guard, reads, show, show_count, show_element, show_given
 from mqk.quantity import DAY_MICROS
@@ -20,6 +21,8 @@ def tell_time(m: Ints, f: Ints, now: int) -> int:
             m[p.ARMED_AT] = now
         if now > m[p.NEXT]:
             advance(m, f)
+        if now > m[p.BOX_UNTIL]:
+            m[p.BOX] = 0
     return 0
 
 
@@ -51,7 +54,11 @@ def show_window(m: Ints, f: Ints, w: int) -> int:
 
 
 def record(m: Ints, f: Ints, stream: int, amount: int) -> int:
-    """Count one event of a stream, now."""
+    """Count one event of a stream, now; one that nobody counts is not remembered."""
+    theirs = m[p.AT_STREAMS] + stream * (m[p.WINDOWS] + 1)
+    if m[theirs] == 0:
+        return 0
+    m[p.BOX] = 0
     event = m[p.AT_LOGS] + (stream * m[p.LOG_MOST] + m[p.LOGGED + stream]) * p.EVENT
     plan = m[p.AT_SESSIONS] + m[p.SESSION] * p.PLAN
     m[event + p.EVENT_AT] = m[p.NOW]
@@ -59,21 +66,21 @@ def record(m: Ints, f: Ints, stream: int, amount: int) -> int:
     m[event + p.EVENT_BUSINESS] = m[plan + p.BUSINESS_DAY]
     m[event + p.EVENT_AMOUNT] = amount
     m[p.LOGGED + stream] += 1
-    for number in range(m[p.WINDOWS]):
-        w = m[p.AT_WINDOWS] + number * p.WINDOW
-        if m[w + p.OF_STREAM] == stream:
-            m[w + p.AMOUNT] += amount
-            if abs(m[w + p.AMOUNT]) > p.MONEY_MOST:
-                m[p.STOPPED] = p.TOO_LARGE
-            if m[w + p.MICROS] >= 0:
-                oldest = m[p.AT_LOGS] + (stream * m[p.LOG_MOST] + m[w + p.HEAD]) * p.EVENT
-                m[p.NEXT] = min(m[p.NEXT], m[oldest + p.EVENT_AT] + m[w + p.MICROS])
-            show_window(m, f, w)
+    for number in range(m[theirs]):
+        w = m[theirs + 1 + number]
+        m[w + p.AMOUNT] += amount
+        if abs(m[w + p.AMOUNT]) > p.MONEY_MOST:
+            m[p.STOPPED] = p.TOO_LARGE
+        if m[w + p.MICROS] >= 0:
+            oldest = m[p.AT_LOGS] + (stream * m[p.LOG_MOST] + m[w + p.HEAD]) * p.EVENT
+            m[p.NEXT] = min(m[p.NEXT], m[oldest + p.EVENT_AT] + m[w + p.MICROS])
+        show_window(m, f, w)
     return 0
 
 
 def enter(m: Ints, f: Ints, session: int) -> int:
     """Begin a session: losses of the day count from here."""
+    m[p.BOX] = 0
     m[p.SESSION] = session
     m[p.DAY_START] = max(m[p.EQUITY], 0)
     m[p.REALISED_BEFORE] = m[p.REALISED] - m[p.FEES]
@@ -107,6 +114,8 @@ def value(m: Ints) -> int:
     """Bring equity and its peak up to date."""
     m[p.EQUITY] = m[p.CASH] + m[p.VALUE]
     m[p.PEAK] = max(m[p.PEAK], m[p.EQUITY])
+    if m[p.EQUITY] < m[p.BOX_LOW] or m[p.EQUITY] > m[p.BOX_HIGH]:
+        m[p.BOX] = 0
     if abs(m[p.EQUITY]) > p.MONEY_MOST or abs(m[p.CASH]) > p.MONEY_MOST or m[p.EXPOSURE] > p.MONEY_MOST:
         m[p.STOPPED] = p.TOO_LARGE
     return 0
@@ -114,12 +123,7 @@ def value(m: Ints) -> int:
 
 def expose(m: Ints, line: int) -> int:
     """Bring a symbol's part of the gross exposure up to date."""
-    price = m[line + p.PRICE]
-    exposure = abs(m[line + p.QTY]) * price
-    if m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0:
-        most = m[line + p.QTY] + m[line + p.WORKING_BUY]
-        least = m[line + p.WORKING_SELL] - m[line + p.QTY]
-        exposure = max(most * max(price, m[line + p.BUY_PRICE]), least * max(price, m[line + p.SELL_PRICE]))
+    exposure = exposure_at(m, line, m[line + p.PRICE])
     m[p.EXPOSURE] += exposure - m[line + p.LINE_EXPOSURE]
     m[line + p.LINE_EXPOSURE] = exposure
     return 0
@@ -135,6 +139,8 @@ def mark(m: Ints, line: int, price: int) -> int:
     if m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0:
         expose(m, line)
         m[p.EQUITY] = m[p.CASH] + m[p.VALUE]
+        if price < m[line + p.FLOOR] or price > m[line + p.CEILING]:
+            m[p.BOX] = 0
     return 0
 
 
@@ -264,10 +270,13 @@ def show_positions(m: Ints, f: Ints) -> int:
 
 
 def judge_account(m: Ints, f: Ints, a: Ints) -> int:
-    """Judge the account: whatever a rule asks for is not done here."""
-    show_time(m, f)
-    show_account(m, f)
-    said = guard("account", f, a)
-    if said != 0:
-        m[p.STOPPED] = p.NOT_DECIDED if said == 2 else p.ACCOUNT_BROKEN
+    """Judge the account, unless it is known to pass: whatever a rule asks for is not done here."""
+    if m[p.BOX] == 0:
+        settle(m, f, a)
+    if m[p.BOX] == 0:
+        show_time(m, f)
+        show_account(m, f)
+        said = guard("account", f, a)
+        if said != 0:
+            m[p.STOPPED] = p.NOT_DECIDED if said == 2 else p.ACCOUNT_BROKEN
     return 0

@@ -18,8 +18,10 @@ from mqk.dsl.missing import MISSING as NOT_THERE
 from mqk.dsl.native import Native, available
 from mqk.dsl.types import Kind
 from mqk.engine.figures import names_read
-from mqk.engine.kernel import account, filling, loop, moments, placing, worst
+from mqk.engine.kernel import account, box, filling, loop, moments, placing, stretch, worst
+from mqk.engine.kernel.columns import Bars, Curve
 from mqk.engine.kernel.places import MONEY_MOST, PRICE_MOST, SHARES_MOST, STREAMS
+from mqk.engine.leeway import MOVING, MOVING_FIELDS, worst_case
 from mqk.guards import Enforcement, Point
 from mqk.guards.catalogue import collections_at, facts_at
 
@@ -50,6 +52,16 @@ CONSTANT: Final[Mapping[str, Any]] = {
     "bar.received": NOT_THERE,
     "bar.other_close": NOT_THERE,
 }
+# What is known of a bar that follows another: facts that are the same for all, and those that it tells itself.
+_PLAIN: Final = {"bar.complete": 1, "bar.missing": 0}
+_TOLD: Final = ("symbol", "open", "high", "low", "close", "volume", "end", "before", "close_before")
+_SCANNED: Final = {
+    **{f"bar.{name}": name for name in _TOLD[:7]},
+    "bar.previous_end": "before",
+    "bar.previous_close": "close_before",
+    # It is judged when it ends: the clock is never behind it, and nothing but bars moves it.
+    "clock.now": "end",
+}
 _FUNCTIONS: Final = (
     account.tell_time,
     account.advance,
@@ -72,6 +84,10 @@ _FUNCTIONS: Final = (
     worst.way_out,
     worst.close_out,
     worst.dearest,
+    box.settle,
+    box.fits,
+    box.surround,
+    box.exposure_at,
     placing.alike,
     placing.show_order,
     placing.average_of,
@@ -82,17 +98,34 @@ _FUNCTIONS: Final = (
     placing.size,
     placing.order,
     placing.aim,
+    placing.bring_about,
+    placing.answer,
     placing.unwind,
     placing.leave,
+    placing.judge_again,
     filling.fill_price,
     filling.take_off,
     filling.match,
     filling.fill,
     filling.count,
+    stretch.passes,
+    stretch.scan,
+    stretch.look_ahead,
+    stretch.gather,
+    stretch.one,
+    stretch.many,
+    stretch.catch_up,
+    stretch.wanted_at,
+    stretch.pass_over,
+    loop.symbol_of,
+    loop.start_of,
+    loop.fill_bar,
     loop.fill_open,
+    loop.judge_bar,
     loop.take_in,
     loop.begin,
     loop.finish,
+    loop.bounded,
     loop.play,
 )
 _COLLECTIONS: Final = frozenset({"positions"})
@@ -104,7 +137,13 @@ _OF_ORDERS: Final = frozenset({"account.working_fees", "account.close_out_costs"
 _BOUNDS: Final = {Kind.MONEY: MONEY_MOST, Kind.QUANTITY: PRICE_MOST, Kind.COUNT: PRICE_MOST, Kind.BOOL: 1}
 _LONG: Final = 2**61
 # What `play` takes after the memory, the facts and the answer: the columns of bars and instants, and the wants.
-COLUMNS: Final = 15
+COLUMNS: Final = len(Bars._fields) + len(Curve._fields) + 2
+# What moves within a box, by its ends.
+_ENDS: Final = ("low", "high")
+_MOVING: Final = {
+    f"{view}_{end}.{name}": f"{view}.{name}" for end in _ENDS for view, name in (each.split(".") for each in MOVING)
+}
+_MORE: Final = {"positions": {f"{name}_{end}": name for end in _ENDS for name in MOVING_FIELDS}}
 
 
 class Kernel:
@@ -114,12 +153,16 @@ class Kernel:
         from llvmlite import ir  # noqa: PLC0415 - only who compiles pays for it
 
         self.guards = guards
-        self.layout = Layout(bounds=_bounds(), fixed=_fixed(), certain=_certain(guards))
+        self.layout = Layout(bounds=_bounds(guards), fixed=_fixed(), certain=_certain(guards), more=_MORE)
         self.shown: set[str] = set()
+        self._buffers: dict[str, Any] = {}
         module = ir.Module()
         for point in POINTS:
             guard = guards.guards[point]
             emit_native(module, f"guard_{point.value}", guard.compiled, guard.gate, self.layout, guard.index)
+        worst = worst_case(guards)
+        self._settles = worst is not None
+        emit_native(module, "guard_leeway", worst or [], None, self.layout)
         self._deny = sum(
             1 << bit
             for bit, rule in enumerate(guards.order.rules)
@@ -128,11 +171,22 @@ class Kernel:
         # The windows of the engine have a place each, whether a rule of these points reads them or not.
         for spec in guards.windows:
             self.layout.window(spec.slot)
+        self._bars = Layout(self.layout.words, self.layout.bounds, {**_fixed(), **_PLAIN}, frozenset(_SCANNED))
+        bars = guards.bar
+        emit_native(module, "guard_plain", bars.compiled, bars.gate, self._bars, bars.index)
+        module.globals["guard_plain"].attributes.add("alwaysinline")
+        left = self._bars.facts.keys() - _SCANNED.keys() - self._bars.fixed.keys()
+        self._scans = not (left or self._bars.windows or self._bars.collections)
         self._provide(module)
+        for function in module.functions:
+            # Nobody outside calls it: what is compiled into its callers is compiled once.
+            if function.blocks and function.name not in ("play", "bounded"):
+                function.linkage = "internal"
         self._native = Native(module)
         pointer = POINTER(c_int64)
         prototype = CFUNCTYPE(c_int64, *[pointer] * (3 + COLUMNS), c_int64, c_int64)
         self.play: Any = prototype(self._native.address("play"))
+        self.bounded: Any = CFUNCTYPE(c_int64, pointer, c_int64)(self._native.address("bounded"))
         self.answer = (c_int64 * max(words_of(len(guards.guards[point].rules)) for point in POINTS))()
 
     @staticmethod
@@ -156,6 +210,11 @@ class Kernel:
 
     def buffer(self, timeframe: str) -> Any:
         """The facts before the first bar: what never changes, and nothing of what is still to come."""
+        if timeframe not in self._buffers:
+            self._buffers[timeframe] = self._fresh(timeframe)
+        return type(self._buffers[timeframe]).from_buffer_copy(self._buffers[timeframe])
+
+    def _fresh(self, timeframe: str) -> Any:
         facts = self.layout.buffer()
         constants = {**CONSTANT, "bar.timeframe": timeframe}
         for name, (place, _) in self.layout.facts.items():
@@ -185,6 +244,9 @@ class Kernel:
                 "show_count": self._show_count,
                 "reads": self._reads,
                 "guard": self._guard,
+                "scans": lambda made, _: made.constant(int(self._scans)),
+                "plain": self._plain,
+                "settles": lambda made, _: made.constant(int(self._settles)),
                 "broken": lambda made, _: _word(made, 0),
                 "errors": lambda made, _: _word(made, 1),
                 "denies": lambda made, _: made.constant(_signed(self._deny)),
@@ -207,7 +269,8 @@ class Kernel:
             made.store("f", 2 * place + 1, made.number(node.args[2]))
 
     def _show_element(self, made: Lowered, node: ast.Call) -> None:
-        if _text(node.args[1]) in self.layout.collections:
+        rows = self.layout.collections.get(_text(node.args[1]))
+        if rows is not None and _text(node.args[3]) in rows.read:
             made.builder.store(made.number(node.args[4]), self._field(made, node, 0))
 
     def _given(self, made: Lowered, node: ast.Call) -> None:
@@ -231,6 +294,15 @@ class Kernel:
 
     def _guard(self, made: Lowered, node: ast.Call) -> Any:
         return made.call(f"guard_{_text(node.args[0])}", [made.memory("f"), made.memory("a")])
+
+    def _plain(self, made: Lowered, node: ast.Call) -> Any:
+        facts, answer = made.room(2 * self._bars.size), made.room(words_of(len(self.guards.bar.rules)))
+        told = dict(zip(_TOLD, map(made.number, node.args), strict=True))
+        for name, (place, _) in self._bars.facts.items():
+            if name in _SCANNED:
+                made.builder.store(told[_SCANNED[name]], made.builder.gep(facts, [made.constant(2 * place)]))
+        said = made.call("guard_plain", [facts, answer])
+        return made.builder.icmp_signed("==", said, made.constant(0))
 
     def _side_word(self, made: Lowered, node: ast.Call) -> Any:
         sides = [made.constant(self.layout.word(word)) for word in ("BUY", "SELL")]
@@ -264,13 +336,14 @@ def _certain(guards: GuardSet) -> frozenset[str]:
         for name, ref in collections_at(point).items():
             if name in _COLLECTIONS:
                 found |= {f"{name}.{field}" for field, each in ref.fields.items() if not each.optional}
+                found |= {f"{name}.{field}" for field in _MORE[name]}
     # In the first session's first bar nobody has said yet which session it is.
-    return frozenset(found - CONSTANT.keys() - {"clock.time"})
+    return frozenset(found - CONSTANT.keys() - {"clock.time"} | _MOVING.keys())
 
 
-def _bounds() -> dict[str, tuple[int, int]]:
+def _bounds(guards: GuardSet) -> dict[str, tuple[int, int]]:
     """What the loop vouches for, by fact: so that products of facts stay within 64 bits wherever they can."""
-    found: dict[str, tuple[int, int]] = {}
+    found = {spec.slot: (-MONEY_MOST, MONEY_MOST) for spec in guards.windows}
     for point in POINTS:
         for name, entry in facts_at(point).items():
             most = _BOUNDS.get(entry.type.kind, _LONG)
@@ -283,6 +356,9 @@ def _bounds() -> dict[str, tuple[int, int]]:
             for field, each in ref.fields.items():
                 most = _BOUNDS.get(each.type.kind, _LONG)
                 found[f"{name}.{field}"] = (-most, most)
+    found |= {name: found[other] for name, other in _MOVING.items()}
+    for name, fields in _MORE.items():
+        found |= {f"{name}.{field}": found[f"{name}.{other}"] for field, other in fields.items()}
     for name in ("bar.end", "bar.previous_end", "bar.received"):
         found[name] = (-_LONG, _LONG)
     return found

@@ -1,69 +1,30 @@
 """The loop of the kernel: at each instant the fills at the open, then the bars, then the account, then the targets.
 
 What lives here: the order of things, as mqk/backtest/runner.py and mqk/engine/step.py have it, in functions that are
-compiled by mqk.dsl.lower. What does not: how each of them is done.
+compiled by mqk.dsl.lower. What does not: how each of them is done, and passing over instants of which nothing comes but
+other prices (stretch.py).
 """
 
 from __future__ import annotations
 
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.account import enter, judge_account, mark, show_time, tell_time, value
+from mqk.engine.kernel.columns import Bars, Curve
 from mqk.engine.kernel.filling import fill, fill_price, take_off
 from mqk.engine.kernel.places import Ints
-from mqk.engine.kernel.placing import aim, leave
+from mqk.engine.kernel.placing import aim, answer, leave
 from mqk.engine.kernel.provided import guard, show, show_given
+from mqk.engine.kernel.stretch import pass_over
 
 
-def fill_open(
-    m: Ints,
-    f: Ints,
-    a: Ints,
-    symbols: Ints,
-    opens: Ints,
-    highs: Ints,
-    lows: Ints,
-    closes: Ints,
-    starts: Ints,
-    first: int,
-    stop: int,
-    session: int,
-) -> int:
+def fill_open(m: Ints, f: Ints, a: Ints, c: Bars, first: int, stop: int, session: int, plain: int) -> int:
     """What rests at the market when these bars open; all fills are made before any is told."""
     filled = 0
     for bar in range(first, stop):
-        symbol = symbols[bar]
-        at = max(starts[bar], m[p.NOW])
-        low = min(opens[bar], closes[bar])
-        high = max(opens[bar], closes[bar])
-        tradable = lows[bar] > 0 and lows[bar] <= low and high <= highs[bar]
-        number = 0
-        begun = 0
-        while tradable and number < m[p.ACTIVE]:
-            row = m[m[p.AT_ACTIVE] + number]
-            number += 1
-            if m[row + p.ROW_SYMBOL] == symbol:
-                if begun == 0 and session != m[p.SESSION]:
-                    tell_time(m, f, at)
-                    enter(m, f, session)
-                    judge_account(m, f, a)
-                begun = 1
-                side = m[row + p.ROW_SIDE]
-                price = fill_price(m, side, opens[bar], highs[bar], lows[bar], closes[bar])
-                # What came late never does better than at the opens it missed.
-                if m[p.LATENCY] > 0 and m[row + p.ROW_PRICE] != 0:
-                    price = max(price, m[row + p.ROW_PRICE]) if side > 0 else min(price, m[row + p.ROW_PRICE])
-                meets = starts[bar] >= m[row + p.ROW_AT]
-                if meets:
-                    m[row + p.ROW_PRICE] = price
-                if meets and m[row + p.ROW_WAIT] > 0:
-                    m[row + p.ROW_WAIT] -= 1
-                elif meets:
-                    number -= 1
-                    take_off(m, number)
-                    m[row + p.ROW_FILLED_AT] = at
-                    m[m[p.AT_FILLS] + filled * 2] = row
-                    m[m[p.AT_FILLS] + filled * 2 + 1] = opens[bar]
-                    filled += 1
+        symbol = symbol_of(m, c, bar, bar - first, plain)
+        line = m[p.AT_LINES] + symbol * p.LINE
+        if m[line + p.BUYS] + m[line + p.SELLS] != 0:
+            filled = fill_bar(m, f, a, c, bar, symbol, start_of(c, bar, stop - first, plain), session, filled)
     m[p.FILLING] = filled
     for number in range(filled):
         if m[p.STOPPED] == 0:
@@ -72,37 +33,81 @@ def fill_open(
     return 0
 
 
-def take_in(
-    m: Ints,
-    f: Ints,
-    a: Ints,
-    line: int,
-    session: int,
-    end: int,
-    missing: int,
-    open_: int,
-    high: int,
-    low: int,
-    close: int,
-    volume: int,
-) -> int:
-    """A bar: judged, its session begun, its price taken in."""
+def symbol_of(m: Ints, c: Bars, bar: int, place: int, plain: int) -> int:
+    """The symbol of a bar; in a stretch, without looking at its column."""
+    if plain:
+        return m[m[p.AT_GROUP] + place]
+    return c.symbols[bar]
+
+
+def start_of(c: Bars, bar: int, width: int, plain: int) -> int:
+    """When a bar began; in a stretch, when the one before it ended."""
+    if plain:
+        return c.due[bar - width]
+    return c.starts[bar]
+
+
+def fill_bar(m: Ints, f: Ints, a: Ints, c: Bars, bar: int, symbol: int, start: int, session: int, filled: int) -> int:
+    """What rests at the market in the symbol of a bar as it opens, after so many fills; returns how many it is then."""
+    at = max(start, m[p.NOW])
+    low = min(c.opens[bar], c.closes[bar])
+    high = max(c.opens[bar], c.closes[bar])
+    tradable = c.lows[bar] > 0 and c.lows[bar] <= low and high <= c.highs[bar]
+    number = 0
+    begun = 0
+    while tradable and number < m[p.ACTIVE]:
+        row = m[m[p.AT_ACTIVE] + number]
+        number += 1
+        if m[row + p.ROW_SYMBOL] == symbol:
+            if begun == 0 and session != m[p.SESSION]:
+                tell_time(m, f, at)
+                enter(m, f, session)
+                judge_account(m, f, a)
+            begun = 1
+            side = m[row + p.ROW_SIDE]
+            price = fill_price(m, side, c.opens[bar], c.highs[bar], c.lows[bar], c.closes[bar])
+            # What came late never does better than at the opens it missed.
+            if m[p.LATENCY] > 0 and m[row + p.ROW_PRICE] != 0:
+                price = max(price, m[row + p.ROW_PRICE]) if side > 0 else min(price, m[row + p.ROW_PRICE])
+            meets = start >= m[row + p.ROW_AT]
+            if meets:
+                m[row + p.ROW_PRICE] = price
+            if meets and m[row + p.ROW_WAIT] > 0:
+                m[row + p.ROW_WAIT] -= 1
+            elif meets:
+                number -= 1
+                take_off(m, number)
+                m[row + p.ROW_FILLED_AT] = at
+                m[m[p.AT_FILLS] + filled * 2] = row
+                m[m[p.AT_FILLS] + filled * 2 + 1] = c.opens[bar]
+                filled += 1
+    return filled
+
+
+def judge_bar(m: Ints, f: Ints, a: Ints, c: Bars, bar: int, line: int, end: int) -> int:
+    """Judge a bar by every rule of bars."""
     seen = m[line + p.SEEN]
     show(f, "bar.symbol", m[line + p.WORD])
-    show(f, "bar.open", open_)
-    show(f, "bar.high", high)
-    show(f, "bar.low", low)
-    show(f, "bar.close", close)
-    show(f, "bar.volume", volume)
+    show(f, "bar.open", c.opens[bar])
+    show(f, "bar.high", c.highs[bar])
+    show(f, "bar.low", c.lows[bar])
+    show(f, "bar.close", c.closes[bar])
+    show(f, "bar.volume", c.volumes[bar])
     show(f, "bar.complete", 1)
     show(f, "bar.end", end)
-    show(f, "bar.missing", missing)
+    show(f, "bar.missing", c.missing[bar])
     show_given(f, "bar.previous_end", seen > 0, m[line + p.PREVIOUS_END])
     show_given(f, "bar.previous_close", seen > 0, m[line + p.PREVIOUS_CLOSE])
     show_time(m, f)
     if guard("bar", f, a) != 0:
         m[p.STOPPED] = p.BAR_BROKEN
-        return 0
+    return 0
+
+
+def take_in(m: Ints, f: Ints, c: Bars, bar: int, line: int, session: int, end: int) -> int:
+    """A bar that passed: its session begun, its price taken in."""
+    seen = m[line + p.SEEN]
+    low = c.lows[bar]
     if session != m[p.SESSION]:
         enter(m, f, session)
     if session != m[line + p.BAR_SESSION]:
@@ -112,39 +117,34 @@ def take_in(
     else:
         m[line + p.SESSION_LOW] = min(m[line + p.SESSION_LOW], low)
     m[line + p.PREVIOUS_END] = end
-    m[line + p.PREVIOUS_CLOSE] = close
-    m[line + p.VOLUME] = volume
-    m[line + p.RANGE] = high - low
+    m[line + p.PREVIOUS_CLOSE] = c.closes[bar]
+    m[line + p.VOLUME] = c.volumes[bar]
+    m[line + p.RANGE] = c.highs[bar] - low
     m[line + p.SEEN] = seen + 1
-    mark(m, line, close)
+    mark(m, line, c.closes[bar])
     return 0
 
 
-def begin(
-    m: Ints,
-    f: Ints,
-    a: Ints,
-    ends: Ints,
-    firsts: Ints,
-    sessions: Ints,
-    flags: Ints,
-    symbols: Ints,
-    opens: Ints,
-    highs: Ints,
-    lows: Ints,
-    closes: Ints,
-    volumes: Ints,
-    missing: Ints,
-    starts: Ints,
-    instant: int,
-) -> int:
+def begin(m: Ints, f: Ints, a: Ints, c: Bars, instant: int) -> int:
     """What comes of an instant before anything is answered: fills at the open, its bars, and the account on them."""
-    first = firsts[instant]
-    stop = firsts[instant + 1]
-    session = sessions[instant]
-    if flags[instant] != 0:
-        m[p.STOPPED] = p.UNUSUAL
-        return 0
+    plain = instant < m[p.PLAIN_UNTIL]
+    if plain:
+        first = m[p.PLAIN_FIRST] + (instant - m[p.PLAIN_FROM]) * m[p.PLAIN_WIDTH]
+        stop = first + m[p.PLAIN_WIDTH]
+        session = m[p.SESSION]
+        end = c.due[first]
+    else:
+        first = c.firsts[instant]
+        stop = c.firsts[instant + 1]
+        session = c.sessions[instant]
+        end = c.ends[instant]
+        if c.flags[instant] != 0:
+            m[p.STOPPED] = p.UNUSUAL
+            return 0
+    m[p.PLAIN] = plain
+    m[p.FIRST] = first
+    m[p.STOP] = stop
+    m[p.END] = end
     if m[p.ACTIVE] != 0:
         if session != m[p.SESSION] and m[p.SESSION] >= 0:
             # An order of the day that met no bar until its session closed is over: nothing that is played here.
@@ -154,27 +154,16 @@ def begin(
                     m[p.STOPPED] = p.UNUSUAL
         if m[p.STOPPED] != 0:
             return 0
-        fill_open(m, f, a, symbols, opens, highs, lows, closes, starts, first, stop, session)
+        fill_open(m, f, a, c, first, stop, session, plain)
         if m[p.STOPPED] != 0:
             return 0
-    tell_time(m, f, ends[instant])
+    tell_time(m, f, end)
     for bar in range(first, stop):
-        line = m[p.AT_LINES] + symbols[bar] * p.LINE
+        line = m[p.AT_LINES] + symbol_of(m, c, bar, bar - first, plain) * p.LINE
+        if plain == 0 and m[p.STOPPED] == 0:
+            judge_bar(m, f, a, c, bar, line, end)
         if m[p.STOPPED] == 0:
-            take_in(
-                m,
-                f,
-                a,
-                line,
-                session,
-                ends[instant],
-                missing[bar],
-                opens[bar],
-                highs[bar],
-                lows[bar],
-                closes[bar],
-                volumes[bar],
-            )
+            take_in(m, f, c, bar, line, session, end)
     if m[p.STOPPED] != 0:
         return 0
     m[p.TICKS] += 1
@@ -185,7 +174,7 @@ def begin(
     return 0
 
 
-def finish(m: Ints, f: Ints, a: Ints, equities: Ints, cashes: Ints, instant: int) -> int:
+def finish(m: Ints, f: Ints, a: Ints, curve: Curve, instant: int) -> int:
     """What comes of an instant once all is answered: orders leave, and the account is what it is."""
     rows = m[p.BEFORE]
     while rows < m[p.ROWS] and m[p.STOPPED] == 0:
@@ -194,66 +183,42 @@ def finish(m: Ints, f: Ints, a: Ints, equities: Ints, cashes: Ints, instant: int
             leave(m, f, a, row)
         rows += 1
     if m[p.STOPPED] == 0:
-        equities[instant] = m[p.EQUITY]
-        cashes[instant] = m[p.CASH]
+        curve.equity[instant] = m[p.EQUITY]
+        curve.cash[instant] = m[p.CASH]
         m[p.INSTANT] += 1
         m[p.BEGUN] = 0
     return 0
 
 
-def play(
-    m: Ints,
-    f: Ints,
-    a: Ints,
-    ends: Ints,
-    firsts: Ints,
-    sessions: Ints,
-    flags: Ints,
-    symbols: Ints,
-    opens: Ints,
-    highs: Ints,
-    lows: Ints,
-    closes: Ints,
-    volumes: Ints,
-    missing: Ints,
-    starts: Ints,
-    equities: Ints,
-    cashes: Ints,
-    wants: Ints,
-    last: int,
-    opened: int,
-) -> int:
+def bounded(targets: Ints, count: int) -> int:
+    """Whether all of so many targets are within what native code is made for."""
+    failing = 0
+    for bar in range(count):
+        failing |= targets[bar] != p.HOLD and abs(targets[bar]) > p.SHARES_MOST
+    return failing == 0
+
+
+def play(m: Ints, f: Ints, a: Ints, c: Bars, targets: Ints, curve: Curve, wants: Ints, last: int, opened: int) -> int:
     """Go on from where the memory is, up to an instant, or into it (`opened`): as far as answers to it are given.
 
-    Returns the instant that it came to; when it stopped for a reason, the memory is somewhere within it.
+    Answers are `wants`, or one of `targets` for each bar (`p.DENSE`). Returns the instant that it came to; when it
+    stopped for a reason, the memory is somewhere within it.
     """
     going = 1
     while going:
-        instant = m[p.INSTANT]
         going = 0
+        if m[p.STOPPED] == 0 and m[p.BEGUN] == 0:
+            pass_over(m, f, c, targets, curve, wants, last)
+        instant = m[p.INSTANT]
         if m[p.STOPPED] == 0 and instant < last + opened:
             if m[p.BEGUN] == 0:
-                begin(
-                    m,
-                    f,
-                    a,
-                    ends,
-                    firsts,
-                    sessions,
-                    flags,
-                    symbols,
-                    opens,
-                    highs,
-                    lows,
-                    closes,
-                    volumes,
-                    missing,
-                    starts,
-                    instant,
-                )
-            if m[p.STOPPED] == 0:
-                aim(m, f, a, wants, ends[instant], firsts[instant + 1])
+                begin(m, f, a, c, instant)
+            if m[p.DENSE]:
+                for bar in range(m[p.FIRST], m[p.STOP]):
+                    answer(m, f, a, symbol_of(m, c, bar, bar - m[p.FIRST], m[p.PLAIN]), targets[bar], wants, bar)
+            elif m[p.STOPPED] == 0:
+                aim(m, f, a, wants, m[p.END], m[p.STOP])
             if m[p.STOPPED] == 0 and instant < last:
-                finish(m, f, a, equities, cashes, instant)
+                finish(m, f, a, curve, instant)
                 going = 1
     return m[p.INSTANT]

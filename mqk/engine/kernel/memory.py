@@ -5,7 +5,8 @@ What lives here: tables and their sizes. What does not: what the places mean (pl
 
 from __future__ import annotations
 
-from ctypes import Array, c_int64
+from array import array
+from ctypes import Array, addressof, c_int64, memmove
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -38,19 +39,22 @@ class Memory:
         cls,
         kernel: Kernel,
         symbols: Sequence[str],
-        plans: Sequence[SessionPlan],
+        days: array[int],
         rows_most: int,
         *,
         keeps: bool = False,
     ) -> Memory:
-        """The memory of a run that has not begun; one that `keeps` the moment in which each order is judged, or not."""
+        """The memory of a run that has not begun; one that `keeps` the moment in which each order is judged, or not.
+
+        `days` are its sessions, as `days_of` has them.
+        """
         windows = kernel.guards.windows
         alike = 1 << (2 * rows_most).bit_length()
         moment = p.MOMENT_ENGINE + p.MOMENT_LINE + 2 + len(windows)
         held_most = _HELD * rows_most if keeps else 0
         sizes = (
             (p.AT_LINES, p.LINE * len(symbols)),
-            (p.AT_SESSIONS, p.PLAN * len(plans)),
+            (p.AT_SESSIONS, len(days)),
             (p.AT_WINDOWS, p.WINDOW * len(windows)),
             (p.AT_LOGS, p.EVENT * len(p.STREAMS) * rows_most),
             (p.AT_ROWS, p.ROW * rows_most),
@@ -59,6 +63,8 @@ class Memory:
             (p.AT_FILLS, 2 * p.ACTIVE_MOST),
             (p.AT_MOMENTS, moment * rows_most if keeps else 0),
             (p.AT_HELD, p.HOLDING * held_most),
+            (p.AT_GROUP, 4 * len(symbols)),
+            (p.AT_STREAMS, (len(windows) + 1) * len(p.STREAMS)),
         )
         # Mapped, not filled: most of the room is never touched.
         length = p.SCALARS + sum(size for _, size in sizes)
@@ -74,17 +80,16 @@ class Memory:
             line = block[p.AT_LINES] + number * p.LINE
             block[line + p.WORD] = kernel.layout.word(symbol)
             block[line + p.CLOSED_AT] = block[line + p.BAR_SESSION] = -1
-        for number, plan in enumerate(plans):
-            first = block[p.AT_SESSIONS] + number * p.PLAN
-            changes, after = plan.zones[1] if len(plan.zones) > 1 else (p.NEVER, 0)
-            days = [plan.opens, plan.closes, plan.day, plan.place, plan.business_day]
-            block[first : first + p.PLAN] = [*days, plan.zones[0][1], changes, after]
+        memmove(addressof(block) + 8 * block[p.AT_SESSIONS], days.buffer_info()[0], 8 * len(days))
         for number, spec in enumerate(windows):
             first = block[p.AT_WINDOWS] + number * p.WINDOW
             micros = -1 if spec.micros is None else spec.micros
             shown = 2 * kernel.layout.windows[spec.slot]
             of = [p.STREAMS.index(spec.stream), micros, spec.sessions or 0, spec.unit == "business_days", spec.total]
             block[first : first + p.WINDOW] = [*map(int, of), 0, 0, shown]
+            theirs = block[p.AT_STREAMS] + of[0] * (len(windows) + 1)
+            block[theirs] += 1
+            block[theirs + block[theirs]] = first
         return memory
 
     def _begin(self, kernel: Kernel, symbols: int, alike: int) -> None:
@@ -118,6 +123,16 @@ class Memory:
         }
         for place, value in values.items():
             block[place] = value
+
+
+def days_of(plans: Sequence[SessionPlan]) -> array[int]:
+    """Sessions as the kernel has them: the places of `p.PLAN`, one after the other."""
+    days = array("q")
+    for plan in plans:
+        changes, after = plan.zones[1] if len(plan.zones) > 1 else (p.NEVER, 0)
+        days.extend((plan.opens, plan.closes, plan.day, plan.place, plan.business_day))
+        days.extend((plan.zones[0][1], changes, after))
+    return days
 
 
 def too_fine(spread: Fraction, slippage: Fraction, volatility: Fraction, cap: Fraction, commission: int) -> bool:

@@ -80,7 +80,23 @@ MOMENT: Final = 66  # how long each is
 AT_HELD: Final = 67
 HELD: Final = 68  # how many holdings of all moments there are, and may be
 HELD_MOST: Final = 69
-SCALARS: Final = 72
+BOX: Final = 72  # whether all rules of the account pass while prices, equity and time stay within these bounds
+BOX_LOW: Final = 73  # of equity
+BOX_HIGH: Final = 74
+BOX_UNTIL: Final = 75
+STRETCH: Final = 76  # the instant at which the stretch that was looked at last ends
+PLAIN_FROM: Final = 77  # the instants whose bars follow each other and are known to pass every rule of bars
+PLAIN_UNTIL: Final = 78
+PLAIN_FIRST: Final = 79  # the first bar of the first of them, and how many bars each of them has
+PLAIN_WIDTH: Final = 80
+AT_GROUP: Final = 81  # the symbols of each of them, then what is held of each, and between which prices
+FIRST: Final = 82  # the bars of the instant that is being played, and when it is
+STOP: Final = 83
+END: Final = 84
+PLAIN: Final = 85  # whether that instant is one of those whose bars are known to pass
+DENSE: Final = 86  # whether every bar has a target, instead of wants
+AT_STREAMS: Final = 87  # for each stream, how many windows it has, and where they are
+SCALARS: Final = 88
 
 # -- a symbol ------------------------------------------------------------------------------------------------------
 LINE: Final = 96
@@ -111,6 +127,8 @@ WORD: Final = 23  # the id of the symbol
 TOUCHED: Final = 24
 BUY_PRICE: Final = 25  # the dearest worst price of buy orders at work, zero without one; and of sell orders
 SELL_PRICE: Final = 26
+FLOOR: Final = 27  # between which and the next the price may move within the box
+CEILING: Final = 28
 LOTS: Final = 32  # pairs of shares and price, in a ring
 LOTS_MOST: Final = 32
 

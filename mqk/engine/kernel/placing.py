@@ -141,6 +141,7 @@ def place(m: Ints, f: Ints, a: Ints, symbol: int, side: int, qty: int, reduces: 
 
 def work(m: Ints, row: int, line: int, times: int) -> int:
     """Put an order to work, or take it off (`times` -1)."""
+    m[p.BOX] = 0
     qty = m[row + p.ROW_QTY] * times
     if m[row + p.ROW_SIDE] > 0:
         m[line + p.WORKING_BUY] += qty
@@ -182,10 +183,7 @@ def order(m: Ints, f: Ints, a: Ints, wants: Ints, want: int, of: int, side: int)
 
 
 def aim(m: Ints, f: Ints, a: Ints, wants: Ints, end: int, stop: int) -> int:
-    """Bring about what was answered to bars before `stop`, as far as it is given, one answer after the other.
-
-    Of each, what only reduces comes first, and sales before purchases; what crosses zero is two orders.
-    """
+    """Bring about what was answered to bars before `stop`, as far as it is given, one answer after the other."""
     going = 1
     while going:
         first = m[p.WANTED] * p.WANT
@@ -194,33 +192,63 @@ def aim(m: Ints, f: Ints, a: Ints, wants: Ints, end: int, stop: int) -> int:
             going = wants[first + p.WANT_BAR] < stop
         if going:
             count = wants[first + p.WANT_COUNT]
-            for number in range(count):
-                size(m, wants, first + number * p.WANT, end)
-            for number in range(count):
-                order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, -1)
-            for number in range(count):
-                order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, 1)
-            for number in range(count):
-                order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, -1)
-            for number in range(count):
-                order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, 1)
+            bring_about(m, f, a, wants, first, count, end)
             m[p.WANTED] += count
+    return 0
+
+
+def bring_about(m: Ints, f: Ints, a: Ints, wants: Ints, first: int, count: int, end: int) -> int:
+    """Bring about one answer.
+
+    What only reduces comes first, and sales before purchases; what crosses zero is two orders.
+    """
+    for number in range(count):
+        size(m, wants, first + number * p.WANT, end)
+    for number in range(count):
+        order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, -1)
+    for number in range(count):
+        order(m, f, a, wants, first + number * p.WANT, p.WANT_EXIT, 1)
+    for number in range(count):
+        order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, -1)
+    for number in range(count):
+        order(m, f, a, wants, first + number * p.WANT, p.WANT_ENTRY, 1)
+    return 0
+
+
+def answer(m: Ints, f: Ints, a: Ints, symbol: int, target: int, wants: Ints, bar: int) -> int:
+    """Bring about the target that a bar of the instant is answered with, where that is another than what there is."""
+    line = m[p.AT_LINES] + symbol * p.LINE
+    held = m[line + p.QTY] + m[line + p.WORKING_BUY] - m[line + p.WORKING_SELL]
+    if target != p.HOLD and target != held and m[p.STOPPED] == 0:  # noqa: PLR1714 - native code has no sets
+        wants[p.WANT_BAR] = bar
+        wants[p.WANT_SYMBOL] = symbol
+        wants[p.WANT_TARGET] = target
+        bring_about(m, f, a, wants, 0, 1, m[p.END])
     return 0
 
 
 def unwind(m: Ints, f: Ints, amount: int, times: int) -> int:
     """Show the windows of orders as if one order of this value had not been placed, or as they are again."""
-    for number in range(m[p.WINDOWS]):
-        w = m[p.AT_WINDOWS] + number * p.WINDOW
-        if m[w + p.OF_STREAM] == p.ORDERS_STREAM:
-            show_window(m, f, w)
-            if times:
-                f[m[w + p.SHOWN_AT]] -= amount if m[w + p.IS_TOTAL] else 1
+    theirs = m[p.AT_STREAMS] + p.ORDERS_STREAM * (m[p.WINDOWS] + 1)
+    for number in range(m[theirs]):
+        w = m[theirs + 1 + number]
+        show_window(m, f, w)
+        if times:
+            f[m[w + p.SHOWN_AT]] -= amount if m[w + p.IS_TOTAL] else 1
     return 0
 
 
 def leave(m: Ints, f: Ints, a: Ints, row: int) -> int:
     """The gate: the order is judged as if it were not at work yet, and the account once the market has it."""
+    # What was placed last is judged on the very facts that its intent was: nothing but itself has come since.
+    if m[row + p.ROW_NUMBER] + 1 != m[p.PLACED]:
+        judge_again(m, f, a, row)
+    judge_account(m, f, a)
+    return 0
+
+
+def judge_again(m: Ints, f: Ints, a: Ints, row: int) -> int:
+    """Judge an order that is at work as if it were not; what was said of its intent is kept."""
     line = m[p.AT_LINES] + m[row + p.ROW_SYMBOL] * p.LINE
     amount = m[row + p.ROW_QTY] * m[row + p.ROW_WORST]
     before = m[row + p.ROW_BROKEN]
@@ -233,5 +261,4 @@ def leave(m: Ints, f: Ints, a: Ints, row: int) -> int:
     work(m, row, line, 1)
     m[row + p.ROW_BROKEN] = before
     m[row + p.ROW_ERRORS] = faults
-    judge_account(m, f, a)
     return 0

@@ -50,6 +50,24 @@ def guard(point: str, facts: Ints, answer: Ints) -> int:  # noqa: ARG001 - likew
     _only_compiled(point)
 
 
+def settles() -> bool:
+    """Whether the rules of the account allow a box in which all of them are known to pass."""
+    _only_compiled("settles")
+
+
+def scans() -> bool:
+    """Whether the rules of bars ask for nothing that a bar and the one before it do not tell."""
+    _only_compiled("scans")
+
+
+def plain(*told: int) -> int:
+    """Whether a bar that follows another passes every rule of bars: what `guard` would say, without a buffer.
+
+    It is told its symbol, open, high, low, close, volume and end, and the end and the close of the one before it.
+    """
+    _only_compiled(f"plain({told})")
+
+
 def broken(answer: Ints) -> int:  # noqa: ARG001 - the compiler reads it
     """The rules that the last judgement found broken, a bit each."""
     _only_compiled("broken")
