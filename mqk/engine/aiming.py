@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine.brackets import RESTING, guard_entry, guard_held, leave, tend
+from mqk.engine.brackets import RESTING, guard_entry, guard_held, leave, tend, think_again
 from mqk.engine.errors import EngineError
+from mqk.engine.linkage import links
 from mqk.engine.placing import GUARDING, change, place, pull, pull_priced
 from mqk.orders import Intent, OrderError, OrderType, Side, targets_to_orders
 from mqk.strategies import Target
@@ -41,6 +42,8 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
     except OrderError as fault:
         raise EngineError("strategy", f"the strategy's targets are none: {fault.message}") from fault
     for symbol, theirs in known.items():
+        if theirs.brackets:
+            think_again(theirs, reason)
         if theirs.committed() != _NOTHING:
             _restate(state, theirs, targets[symbol], reason, effects)
     exits: list[Intent] = []
@@ -61,6 +64,9 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
             # Orders of the other side are at work: they are taken back rather than traded against.
             if _may_take_back(state, line, buying=buying):
                 pull(state, state.working_of(line.symbol, intent.side.opposite), reason, effects)
+            growing = 0
+        if reducing and intent.side in line.brackets and not links(state):
+            # It would trade beside the stop of what is still held: asked for again once that is out.
             growing = 0
         # What crosses zero is two orders: getting out is free, whatever is said about going on to the other side.
         if reducing:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mqk.engine.placing import change, place, pull, pull_priced
+from mqk.engine.linkage import links
+from mqk.engine.placing import change, place, pull, pull_priced, refuse_beside_stop
 from mqk.orders import Intent, Leg, Order, OrderStatus, OrderType, Side, TimeInForce, client_order_id
 from mqk.orders.splits import split_limit
 from mqk.quantity import Rounding
@@ -37,8 +38,8 @@ class Bracket:
     """
 
     __slots__ = (
-        "asked", "best", "changes", "exposed_since", "legs", "opened_at", "parent", "protect", "side", "stop", "symbol",
-        "take_profit", "target", "trail", "tried",
+        "asked", "best", "changes", "exposed_since", "leaving", "legs", "opened_at", "parent", "protect", "side",
+        "stop", "symbol", "take_profit", "target", "trail", "tried",
     )  # fmt: skip
 
     def __init__(self, parent: str, symbol: str, side: Side, asked: Target) -> None:
@@ -60,6 +61,8 @@ class Bracket:
         self.protect, self.take_profit, self.trail = asked.protect, asked.take_profit, asked.trail
         self.best: int | None = None
         self.opened_at: int | None = None
+        # How many shares are to be taken out, and why, once the stop leaves room for it.
+        self.leaving: tuple[int, str] | None = None
 
     def ask(self, asked: Target) -> None:
         """Guard a position that is held: of two stops, and of two distances, the nearer one stands."""
@@ -99,7 +102,7 @@ class Bracket:
         return [
             self.parent, self.symbol, self.side, self.protect, self.take_profit, self.trail, self.best, self.opened_at,
             self.stop, self.target, self.exposed_since, sorted(self.legs.items()), sorted(self.tried.items()),
-            sorted(self.changes.items()),
+            sorted(self.changes.items()), self.leaving,
         ]  # fmt: skip
 
 
@@ -152,11 +155,16 @@ def tend(state: EngineState, line: Line, effects: list[Effect]) -> None:
             bracket.follow(line.bar.high if bracket.side is Side.SELL else line.bar.low)
         # What other orders take out is not to be sold a second time.
         left = held - sum(each.leaves for each in state.working_of(line.symbol, bracket.side) if _is_apart(each))
+        linked = links(state)
+        if not linked:
+            left = _out_of(state, line, bracket, left, effects)
         if bracket.protect is not None:
             if left > 0:
                 bracket.stop = _keep(state, bracket, Leg.STOP, bracket.stop, left, effects)
+            elif bracket.stop in state.working and not linked:
+                pull(state, [state.working[bracket.stop]], "the position is on its way out", effects, legs=True)
             _watch(state, line, bracket, held, effects)
-        if bracket.take_profit is not None and left > 0:
+        if bracket.take_profit is not None and left > 0 and linked:
             bracket.target = _keep(state, bracket, Leg.TARGET, bracket.target, left, effects)
 
 
@@ -201,18 +209,50 @@ def _keep(state: EngineState, bracket: Bracket, leg: Leg, name: str, held: int, 
         and bracket.changes.get(leg) != asked
     ):
         bracket.changes[leg] = asked
-        change(state, order, order.filled + order.reduced + held, limit, stop, leg.value.lower(), effects)
+        total, reason = order.filled + order.reduced + held, leg.value.lower()
+        if not change(state, order, total, limit, stop, reason, effects) and held < order.leaves and not links(state):
+            pull(state, [order], reason, effects, legs=True)
     return name
+
+
+def _out_of(state: EngineState, line: Line, bracket: Bracket, held: int, effects: list[Effect]) -> int:
+    """Have shares leave that are to be taken out, where no broker links orders; those that their stop is to be for.
+
+    An order out is at work only once the stop has made room for it, so that the two together are for no more than is
+    held, whatever fills before the other is cancelled. Until then the stop guards all of it.
+    """
+    working = state.working_of(line.symbol, bracket.side)
+    stays = held - sum(each.leaves for each in working if each.leg is Leg.EXIT)
+    profit, price = bracket.take_profit, line.price
+    if profit is not None and price is not None and bracket.leaving is None and stays > 0:
+        nearer = price - profit if bracket.side is Side.SELL else profit - price
+        if nearer >= 0 and bracket.changes.get(Leg.EXIT) != (state.now, stays, None, None):
+            bracket.leaving = stays, "target"
+    if bracket.leaving is None:
+        return stays
+    wanted, reason = bracket.leaving
+    out = min(wanted, stays)
+    asked = (state.now, out, None, None)
+    if out > 0 and _held(line, bracket.side) - sum(each.leaves for each in working) < out:
+        return stays - out
+    bracket.leaving = None
+    if out > 0:
+        bracket.changes[Leg.EXIT] = asked
+        intent = Intent(line.symbol, bracket.side, out)
+        if place(state, intent, reason, effects, reduce_only=True, leg=(bracket.parent, Leg.EXIT, "")) is not None:
+            stays -= out
+    return stays
 
 
 def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects: list[Effect]) -> None:
     """Flatten a position for which no stop was accepted in time."""
     stop = state.working.get(bracket.stop)
-    if (
+    needed = held if links(state) else held - sum(map(_on_its_way, state.working_of(line.symbol, bracket.side)))
+    if needed <= 0 or (
         stop is not None
         and stop.acknowledged
         and stop.status is not OrderStatus.PENDING_CANCEL
-        and stop.qty - stop.filled - stop.reduced >= held
+        and stop.qty - stop.filled - stop.reduced >= needed
     ):
         bracket.exposed_since = None
         _covered(state, line, bracket)
@@ -230,6 +270,12 @@ def _watch(state: EngineState, line: Line, bracket: Bracket, held: int, effects:
     if qty:
         state.run.errors += 1
         leave(state, line, Intent(line.symbol, bracket.side, qty), reason, effects)
+
+
+def _on_its_way(order: Order) -> int:
+    """Shares that an order takes out at the next price there is, as far as the broker has confirmed it."""
+    counts = order.leg is Leg.EXIT and order.type is OrderType.MARKET and order.status in RESTING
+    return order.leaves if counts else 0
 
 
 def _covered(state: EngineState, line: Line, bracket: Bracket) -> None:
@@ -255,9 +301,21 @@ def _close(state: EngineState, line: Line, bracket: Bracket, effects: list[Effec
 
 
 def leave(state: EngineState, line: Line, intent: Intent, reason: str, effects: list[Effect]) -> None:
-    """Place an order that takes shares of a position out, beside what guards it."""
+    """Place an order that takes shares of a position out, beside what guards it, or once that has made room for it."""
     bracket = line.brackets.get(intent.side)
-    leg = None
-    if bracket is not None and _held(line, intent.side) > 0:
-        leg = (bracket.parent, Leg.EXIT, "")
-    place(state, intent, reason, effects, reduce_only=True, leg=leg)
+    if bracket is None or _held(line, intent.side) <= 0:
+        place(state, intent, reason, effects, reduce_only=True)
+    elif bracket.protect is None or links(state):
+        place(state, intent, reason, effects, reduce_only=True, leg=(bracket.parent, Leg.EXIT, ""))
+    elif intent.type is not OrderType.MARKET:
+        refuse_beside_stop(state, intent, effects)
+    elif bracket.changes.get(Leg.EXIT) != (state.now, intent.qty, None, None):
+        bracket.leaving = intent.qty, reason
+        tend(state, line, effects)
+
+
+def think_again(line: Line, reason: str) -> None:
+    """Forget what was to leave for this reason, and has not: who wants it still says so again."""
+    for bracket in line.brackets.values():
+        if bracket.leaving is not None and bracket.leaving[1] == reason:
+            bracket.leaving = None

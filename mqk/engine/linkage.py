@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 TOO_MUCH: Final = "it is for more than is held by now"
 
 
+def links(state: EngineState) -> bool:
+    """Whether the broker takes what one order of a position trades off the others.
+
+    Otherwise all of them can trade together, and it is for the engine not to have more at work than is held.
+    """
+    return state.guards.bundle.execution.linking == "broker"
+
+
 class Group:
     """The working orders of one parent, oldest first.
 
@@ -69,7 +77,7 @@ def aside(state: EngineState, order: Order) -> Iterator[None]:
 def besides(state: EngineState, order: Order) -> int:
     """Working shares of an order's parent that do not stand in its way: it would trade in their place."""
     group = state.groups.get(order.parent_id)
-    if group is None:
+    if group is None or not links(state):
         return 0
     return group.protecting if order.leg is Leg.EXIT else group.total
 
@@ -101,9 +109,10 @@ def outgrown(state: EngineState, order: Order, total: int) -> bool:
     held = line.qty if order.side is Side.SELL else -line.qty
     asked = total - order.filled - order.reduced
     group = state.groups.get(order.parent_id)
-    if order.leg is Leg.EXIT and group is not None:
+    apart = not links(state)
+    if group is not None and (apart or order.leg is Leg.EXIT):
         others = (each for each in group.orders.values() if each.client_order_id != order.client_order_id)
-        asked += sum(each.leaves for each in others if each.leg is Leg.EXIT)
+        asked += sum(each.leaves for each in others if apart or each.leg is Leg.EXIT)
     return asked > max(held, 0)
 
 
@@ -118,7 +127,7 @@ def recount(state: EngineState, line: Line) -> None:
 
 def _count(state: EngineState, line: Line, group: Group, side: Side) -> None:
     orders = tuple(group.orders.values())
-    total = most_to_fill(orders)
+    total = most_to_fill(orders) if links(state) else sum(order.leaves for order in orders)
     protecting = total - sum(order.leaves for order in orders if order.leg is Leg.EXIT)
     value = total * max((state.worst_prices[order.client_order_id] for order in orders), default=0)
     if side is Side.BUY:

@@ -44,6 +44,8 @@ _WINDOWS: Final = tuple(VIEWS[Point.ORDER]).index("windows")
 
 
 GUARDING: Final = (Leg.STOP, Leg.TARGET)
+# Among the masks of rules that refused, what no rule said.
+_BESIDE_STOP: Final = -1
 
 
 def place(
@@ -292,10 +294,30 @@ def _show_order(state: EngineState, asked: Order, least: int) -> int:
 def _without_market(decision: Decision, symbol: str) -> Decision:
     """What the engine itself says where no rule asked: nothing is ordered at a price that nobody knows."""
     message = f"`{symbol}` has no price: no bar of it has come, or none that an order could be judged at"
-    finding = Finding(
-        rule="market",
-        title="An order has a market",
-        result=Result.ERROR,
+    finding = _own("market", "An order has a market", message, Result.ERROR, "missing")
+    return replace(decision, outcome="deny", findings=(*decision.findings, finding))
+
+
+def refuse_beside_stop(state: EngineState, intent: Intent, effects: list[Effect]) -> None:
+    """Refuse an order out that would wait for a price, where it would have to take the place of its stop."""
+    message = (
+        f"the stop of `{intent.symbol}` guards its shares, and the broker would not take off it what a"
+        f" {intent.type.value} order trades: a position is left at the market, or by its `take_profit`"
+    )
+    finding = _own("linking", "An order out does not stand beside its stop", message, Result.BREACH, None)
+    decision = Decision(Point.ORDER, state.engine, "deny", (finding,), state.bundle_sha256)
+    again = (intent.side, _BESIDE_STOP)
+    told = None if state.refused.get(intent.symbol) == again else decision
+    state.refused[intent.symbol] = again
+    effects.append(Refused(intent, state.now, decision.deciding, told))
+
+
+def _own(rule: str, title: str, message: str, result: Result, fault: str | None) -> Finding:
+    """What the engine says by itself, and no rule."""
+    return Finding(
+        rule=rule,
+        title=title,
+        result=result,
         outcome="deny",
         enforcement=Enforcement.BLOCK,
         observed=None,
@@ -305,9 +327,8 @@ def _without_market(decision: Decision, symbol: str) -> Decision:
         file="",
         line=0,
         layer="",
-        fault="missing",
+        fault=fault,
     )
-    return replace(decision, outcome="deny", findings=(*decision.findings, finding))
 
 
 def _judge(state: EngineState, windows: Windows) -> int:

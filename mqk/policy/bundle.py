@@ -72,7 +72,8 @@ class ExecutionPolicy:
     the part of a bar's volume that our orders are filled with at most (None: whatever they ask for); `borrow` what a
     short position costs a year, of its value; `commission_maximum` None is without end. What adds to a position is in
     whole lots of `lot` shares and worth at least `minimum`; a position that is to be guarded and has no accepted stop
-    within `stop_within` is flattened.
+    within `stop_within` is flattened. `linking` says who takes what one order of a position trades off the others:
+    the `broker`, or nobody, so that the `engine` never has orders at work for more than is held.
     """
 
     market_fill: str
@@ -95,6 +96,7 @@ class ExecutionPolicy:
     lot: int
     minimum: Money
     stop_within: Duration
+    linking: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ def _execution(policy: ExecutionPolicy) -> Json:
         "corporate_actions": policy.corporate_actions,
         "entries": {"lot": policy.lot, "minimum": canonical_text(policy.minimum)},
         "stop_within": canonical_text(policy.stop_within),
+        "linking": policy.linking,
     }
 
 

@@ -80,6 +80,7 @@ def describe(bundle: Bundle) -> dict[str, object]:
             "lot": execution.lot,
             "minimum": str(execution.minimum),
             "stop_within": str(execution.stop_within),
+            "linking": execution.linking,
         },
         "schedule": {
             "calendar": schedule.calendar,

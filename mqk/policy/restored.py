@@ -216,6 +216,7 @@ def _execution(content: Mapping[str, Any]) -> ExecutionPolicy:
         lot=content["entries"]["lot"],
         minimum=parse_money(content["entries"]["minimum"]),
         stop_within=parse_duration(content["stop_within"]),
+        linking=content.get("linking", "broker"),
     )
 
 

@@ -33,6 +33,7 @@ _DEFAULTS = {
     "entries.lot": "1 shares",
     "entries.minimum": "0 USD",
     "protection.stop_within": "1m",
+    "protection.linking": "broker",
     "replay.pace": "0s",
 }
 Chains = dict[str, tuple[Layer, ...]]
@@ -74,6 +75,7 @@ def read_execution(
         lot=max(settings.count("entries.lot"), 1),
         minimum=settings.money("entries.minimum"),
         stop_within=settings.duration("protection.stop_within"),
+        linking=settings.text("protection.linking"),
     )
     most = policy.commission_maximum
     if most is not None and policy.commission_minimum.micros > most.micros:

@@ -208,7 +208,7 @@ class SimulatedMarket:
             price = None
             if touch is not None and not touch.limit:
                 price = resting.offered(self._price(order.side, touch.price, bar))
-            if not arrived or not resting.left or any(resting.is_twin(each) for each in done):
+            if not arrived or not resting.left or (self._rules.linked and any(resting.is_twin(each) for each in done)):
                 continue
             if touch is not None:
                 qty = self._qty(resting, bar)
@@ -358,7 +358,9 @@ class SimulatedMarket:
             resting.value += qty * price
             fee = fees.of(resting.traded, resting.value) - resting.fee
             resting.fee += fee
-        taken: list[tuple[Resting, int]] = [] if order.leg is None else _take_off(book, resting, qty)
+        taken: list[tuple[Resting, int]] = (
+            _take_off(book, resting, qty) if order.leg is not None and self._rules.linked else []
+        )
         name = order.client_order_id
         fill = Fill(f"{name}-{resting.fills}", name, order.symbol, order.side.value, qty, price, fee, at)
         events: list[Event] = [Filled(fill, name, mark, tuple((each.order.client_order_id, n) for each, n in taken))]

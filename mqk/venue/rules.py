@@ -23,7 +23,7 @@ class FillRules:
 
     `worst_case` and `through` are the policy's `ambiguity` and `limit`; `participation` is the part of a bar's volume
     that is ours at most, None without end; `rejects` and `partial_fills` the parts of orders and fills that chance
-    meets, by `seed`.
+    meets, by `seed`; `linked` says that what an order of a position trades is taken off the others.
     """
 
     worst_case: bool = True
@@ -32,6 +32,7 @@ class FillRules:
     seed: int = 0
     rejects: Fraction = Fraction(0)
     partial_fills: Fraction = Fraction(0)
+    linked: bool = True
 
     @classmethod
     def of_policy(cls, policy: ExecutionPolicy) -> FillRules:
@@ -44,6 +45,7 @@ class FillRules:
             seed=faults.seed,
             rejects=faults.rejects.value,
             partial_fills=faults.partial_fills.value,
+            linked=policy.linking == "broker",
         )
 
     @property

@@ -98,6 +98,11 @@ EXECUTION: Final[dict[str, tuple[Sense, str, str]]] = {
         "a position stands longer without the stop that is to guard it",
         "a position without the stop that is to guard it is flattened sooner",
     ),
+    "linking": (
+        "neither",
+        "it is for the engine to keep orders of one position apart, or no longer",
+        "it is for the engine to keep orders of one position apart, or no longer",
+    ),
     "corporate_actions": (
         "neither",
         "splits and dividends are treated otherwise in a backtest",
@@ -117,6 +122,6 @@ KEYS: Final = {
     **{f"execution.commission_{key}": f"costs.commission_{key}" for key in ("per_share", "rate", "minimum", "maximum")},
     **{f"execution.{key}": f"costs.{key}" for key in ("spread", "slippage", "volatility", "cap", "borrow")},
     **{f"execution.{key}": f"entries.{key}" for key in ("lot", "minimum")},
-    "execution.stop_within": "protection.stop_within",
+    **{f"execution.{key}": f"protection.{key}" for key in ("stop_within", "linking")},
     **{f"execution.latency_bars.{key}": f"latency.{key}" for key in ("submit", "cancel", "replace")},
 }
