@@ -227,7 +227,7 @@ def _out_of(state: EngineState, line: Line, bracket: Bracket, held: int, effects
     if profit is not None and price is not None and bracket.leaving is None and stays > 0:
         nearer = price - profit if bracket.side is Side.SELL else profit - price
         if nearer >= 0 and bracket.changes.get(Leg.EXIT) != (state.now, stays, None, None):
-            bracket.leaving = stays, "target"
+            bracket.leaving = stays, "take profit"
     if bracket.leaving is None:
         return stays
     wanted, reason = bracket.leaving

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 from mqk.backtest import run_backtest, runner
+from mqk.engine.linkage import links
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar, Ex
 from mqk.orders import Order, OrderStatus, OrderType, Side, TimeInForce
@@ -22,8 +23,9 @@ from mqk.quantity import parse_ratio
 from mqk.strategies import Context, Target
 from tests.engine.worlds import USD, daily, guards, host
 
-MODES = ("l", "p", "s", "lp", "ls", "ps", "lps")
-"""What goes wrong: `l` orders, changes and cancels come late; `p` they fill in parts, or are rejected; `s` splits."""
+MODES = ("l", "p", "s", "lp", "ls", "ps", "lps", "e", "el", "ep", "elp", "elps")
+"""What goes wrong: `l` orders, changes and cancels come late; `p` they fill in parts, or are rejected; `s` splits; `e`
+the market links no orders, and it is for the engine to keep those of one position apart."""
 
 _PENDING = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 _RATIOS = (Fraction(2), Fraction(3), Fraction(1, 2), Fraction(3, 2), Fraction(1, 7))
@@ -99,6 +101,10 @@ def _compare(state: Any, market: Any, findings: Findings) -> None:
             held = line.qty if bracket.side is Side.SELL else -line.qty
             stop = state.working.get(bracket.stop)
             covered = 0 if stop is None else stop.leaves
+            if not links(state):
+                covered = sum(each.leaves for each in state.working_of(symbol, bracket.side) if each.reduce_only)
+                if covered > max(held, 0):
+                    findings.add("more at work than is held", symbol, held, covered)
             if bracket.protect is not None and covered < held and symbol not in state.exposed:
                 findings.add("not protected, and nobody looks after it", symbol, held, covered)
 
@@ -118,6 +124,8 @@ def _guards(chance: random.Random, mode: str) -> GuardSet:
     if "p" in mode:
         faults = Faults(7, parse_ratio("10%"), parse_ratio("40%"))
         execution = replace(execution, participation=parse_ratio("5%"), faults=faults)
+    if "e" in mode:
+        execution = replace(execution, linking="engine")
     return compile_bundle(replace(set_.bundle, execution=execution))
 
 
