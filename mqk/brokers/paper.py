@@ -67,7 +67,8 @@ class PaperBroker:
 
     Opening an account again with the same cash continues it, in whatever process; the leader of a greater `epoch` shuts
     out those before it, whose permits are worth nothing from then on. `bundle` is the hash of the policies that permits
-    must be given under; `opening_cash` in micros; `costs` says what fills cost.
+    must be given under; `opening_cash` in micros; `costs` says what fills cost, `linked` whether what one order of a
+    position trades is taken off the others.
 
     Raises BrokerUnavailable when the database cannot be reached, BrokerError `account` when the account was opened with
     other cash, `schema` when its tables cannot be made, PermitRefused `fenced` when a greater epoch was here.
@@ -83,11 +84,13 @@ class PaperBroker:
         epoch: int,
         bundle: str,
         latency: Latency = _AT_ONCE,
+        linked: bool = True,
     ) -> None:
         self.account = account
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._costs = costs
         self._latency = latency
+        self._linked = linked
         self._closed = False
         self._connection: psycopg.Connection[Any] | None = None
         try:
@@ -141,7 +144,7 @@ class PaperBroker:
                     books.setdefault(row.symbol, []).append(Resting(row))
             for symbol, book in books.items():
                 bar, opened = by_symbol[symbol]
-                for told in played(book, bar, opened, shown[symbol], self._costs):
+                for told in played(book, bar, opened, shown[symbol], self._costs, linked=self._linked):
                     self._take_note(connection, account, told)
                 for resting in book:
                     if resting.changed:

@@ -105,10 +105,13 @@ def order_of(row: Any) -> Order:
     )
 
 
-def played(book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: CostModel) -> Iterator[Told]:
+def played(
+    book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: CostModel, *, linked: bool = True
+) -> Iterator[Told]:
     """What a bar, the `bars`th of its symbol, does to the orders that rest in it, oldest first.
 
-    Where it touches a stop and a target, it has touched the stop. A limit order trades beyond its limit only.
+    Where it touches a stop and a target, it has touched the stop. A limit order trades beyond its limit only. `linked`:
+    what one order of a position trades is taken off the others.
     """
     day = opened // DAY_MICROS
     for resting in book:
@@ -125,7 +128,7 @@ def played(book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: Cos
         resting.met_day = day
         touch = at_open(order, resting.set_off, bar.open, through=True)
         if touch is not None:
-            yield from _filled(book, resting, touch, bar, costs, opened)
+            yield from _filled(book if linked else (), resting, touch, bar, costs, opened)
         elif order.stop_price is not None and reaches(order.side, order.stop_price, bar.open):
             resting.set_off = True
         if resting.rests() and order.tif in _AT_ONCE and (order.stop_price is None or resting.set_off):
@@ -137,7 +140,7 @@ def played(book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: Cos
             resting.order, resting.set_off, bar.open, bar.high, bar.low, bar.close, through=True
         )
         if touch is not None:
-            yield from _filled(book, resting, touch, bar, costs, bar.end)
+            yield from _filled(book if linked else (), resting, touch, bar, costs, bar.end)
     for resting in book:
         row = resting.row
         if resting.rests() and row.change_due is not None and row.change_due <= bars:
@@ -150,7 +153,7 @@ def played(book: Sequence[Resting], bar: Bar, opened: int, bars: int, costs: Cos
 def _filled(
     book: Sequence[Resting], resting: Resting, touch: Touch, bar: Bar, costs: CostModel, at: int
 ) -> Iterator[Told]:
-    """An order fills, and what that leaves of the others of its parent."""
+    """An order fills, and what that leaves of the others of its parent in `book`."""
     order, qty = resting.order, resting.order.leaves
     price = touch.price if touch.limit else _worse(resting, _cost(costs, order.side, touch.price, bar))
     resting.gone()

@@ -51,6 +51,7 @@ def open_paper_broker(url: str, state: EngineState, lead: Lead) -> PaperBroker:
         epoch=lead.epoch,
         bundle=bundle.sha256,
         latency=Latency(latency.submit, latency.cancel, latency.replace),
+        linked=bundle.execution.linking == "broker",
     )
 
 

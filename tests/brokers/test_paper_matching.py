@@ -70,6 +70,14 @@ def test_an_exit_takes_its_shares_off_the_stop() -> None:
     assert (told.number, told.qty) == (1, 6)
 
 
+def test_without_linking_a_bar_fills_both_of_one_position() -> None:
+    stop = resting(1, type="STOP", stop_price=95 * USD, parent_id="p", leg="STOP")
+    out = resting(2, parent_id="p", leg="EXIT")
+    bar = Bar("SPY", 60 * USD, 100 * USD, 100 * USD, 90 * USD, 90 * USD, 100, True, "1m")
+    told = list(played([stop, out], bar, 0, 1, COSTS, linked=False))
+    assert [(each.number, each.qty, each.taken_off) for each in told] == [(2, 10, ()), (1, 10, ())]
+
+
 def test_an_order_of_the_day_meets_no_other_day() -> None:
     limit = resting(1, type="LIMIT", limit_price=105 * USD, tif="DAY")
     assert shown([limit], 100, 101, 99, 100) == []
