@@ -20,7 +20,6 @@ from mqk.strategies import Context, HostWindow, StrategyError, Target, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from ctypes import Array, c_int64
 
     from mqk.backtest.arrays import Columns
     from mqk.engine.kernel.compiled import Kernel
@@ -80,7 +79,11 @@ class _Account(Context):
     @property
     def equity(self) -> int:  # type: ignore[override] # nobody but its host ever sets it
         """The account at this moment, in micros."""
-        return self._asking.seen()[p.EQUITY]
+        asking = self._asking
+        asking.looks += 1
+        if asking.exposed:
+            asking.play()
+        return asking.run.memory.block[p.EQUITY]
 
 
 class _Distant(_Account):
@@ -97,22 +100,32 @@ class _Distant(_Account):
 class _Holding:
     """What is held of one symbol, and works, at the moment at which it is read."""
 
-    __slots__ = ("_asking", "_symbol")
+    __slots__ = ("_asking", "_qty", "_symbol", "_turn", "_working")
 
     def __init__(self, asking: _Asking, symbol: int) -> None:
         self._asking, self._symbol = asking, symbol
+        self._turn, self._qty, self._working = -1, 0, (0, 0)
 
     @property
     def qty(self) -> int:
         """Signed shares held."""
-        block = self._asking.seen()
-        return block[block[p.AT_LINES] + self._symbol * p.LINE + p.QTY]
+        self._look()
+        return self._qty
 
     def committed(self) -> tuple[int, int]:
         """Shares at work, bought and sold."""
-        block = self._asking.seen()
-        line = block[p.AT_LINES] + self._symbol * p.LINE
-        return block[line + p.WORKING_BUY], block[line + p.WORKING_SELL]
+        self._look()
+        return self._working
+
+    def _look(self) -> None:
+        asking = self._asking
+        if asking.moving:
+            asking.play()
+        if self._turn != asking.turn:
+            self._turn, block = asking.turn, asking.run.memory.block
+            line = block[p.AT_LINES] + self._symbol * p.LINE
+            self._qty = block[line + p.QTY]
+            self._working = (block[line + p.WORKING_BUY], block[line + p.WORKING_SELL])
 
 
 class _Asking:
@@ -133,10 +146,13 @@ class _Asking:
         self._at = -1
         self._stopped = False
         self._unasked = 0
-        # At how many bars the strategy looked at its account, and the last of them.
-        self._looks = 0
-        self._looked = -1
-        # The same of its window, and as many bars of the stream as have gone into windows.
+        # How often the kernel was played, and whether anything was wanted or at work then: positions change. With
+        # positions, equity changes too, and else it stays what it is.
+        self.turn = 0
+        self.moving = self.exposed = False
+        # How often the strategy looked at its equity.
+        self.looks = 0
+        # At how many bars it looked at its window, the last of them, and how many bars have gone into windows.
         self._glances = 0
         self._glanced = -1
         self._pushed = 0
@@ -152,7 +168,7 @@ class _Asking:
         instant, piece, closely, windowed = 0, _FIRST, False, False
         while instant < last:
             stop = min(instant + piece, last)
-            piece, looks, glances, begun = _PIECE, self._looks, self._glances, self.asked
+            piece, looks, glances, begun = _PIECE, self.looks, self._glances, self.asked
             self._bars, self._stop = iter(self._stream[begun : firsts[stop]]), firsts[stop]
             bars = self._closely() if closely else self._bars
             context: _Account = _Account(*self._with) if windowed else _Distant(*self._with)
@@ -164,9 +180,10 @@ class _Asking:
             self.asked = self._row() + 1 - self._unasked
             if self._stopped:
                 return
-            if not run.go(stop if plain else self._instant(self._row())) or not plain:
+            if not run.go(stop if plain else bisect_right(firsts, self._row()) - 1) or not plain:
                 return
-            closely = _OFTEN * (self._looks - looks) > self.asked - begun
+            self._turned()
+            closely = _OFTEN * (self.looks - looks) > self.asked - begun
             windowed = windowed or _OFTEN * (self._glances - glances) > self.asked - begun
             if windowed:
                 self._push(self.asked)
@@ -191,6 +208,7 @@ class _Asking:
                 if wanted is None:
                     return False
                 want(self._row(), wanted)
+                self.moving = self.exposed = True
         return True
 
     def _windowed(self, context: _Account, bars: Iterator[Bar]) -> Iterator[Bar]:
@@ -203,28 +221,35 @@ class _Asking:
         self._pushed = self._stop
 
     def _closely(self) -> Iterator[Bar]:
-        """The bars of a piece, the kernel being played up to each before the strategy is asked about it."""
+        """The bars of a piece, the kernel being played up to each before the strategy is asked about it.
+
+        Where that is of no consequence for what the strategy may look at, it is not.
+        """
         for bar in self._bars:
-            if not self._go(self._row()):
+            if self.exposed and not self._go(self._row()):
                 self._unasked = 1
                 return
             yield bar
 
-    def _go(self, row: int) -> bool:
-        """Play the kernel up to where a bar is answered; False if it stopped before."""
-        self._stopped = not self.run.go(self._instant(row), opened=True)
-        self._at = row
-        return not self._stopped
-
-    def seen(self) -> Array[c_int64]:
-        """The kernel's memory up to the bar that the strategy is asked about: as of what came before, and no more."""
+    def play(self) -> None:
+        """Play the kernel up to the bar that the strategy is asked about: as of what came before, and no more."""
         row = self._row()
-        if row != self._looked:
-            self._looked = row
-            self._looks += 1
         if row != self._at and (self._stopped or not self._go(row)):
             raise _Lost
-        return self.run.memory.block
+
+    def _go(self, row: int) -> bool:
+        """Play the kernel up to where a bar is answered; False if it stopped before."""
+        self._stopped = not self.run.go(bisect_right(self._columns.firsts, row) - 1, opened=True)
+        self._at = row
+        self._turned()
+        return not self._stopped
+
+    def _turned(self) -> None:
+        """The kernel has been played: take note of what may change now."""
+        block = self.run.memory.block
+        self.turn += 1
+        self.moving = block[p.ACTIVE] != 0
+        self.exposed = self.moving or block[p.OPEN] != 0
 
     def window(self, symbol: str) -> BarWindow:
         """The window of a symbol, up to the bar that the strategy is asked about."""
@@ -245,9 +270,6 @@ class _Asking:
     def _row(self) -> int:
         """The bar that the strategy is asked about."""
         return self._stop - length_hint(self._bars) - 1
-
-    def _instant(self, row: int) -> int:
-        return bisect_right(self._columns.firsts, row) - 1
 
 
 def _plain(targets: Targets, numbers: Mapping[str, int]) -> list[tuple[int, int]] | None:

@@ -7,7 +7,7 @@ What lives here: the memory of a run, what the strategy wants, and going on. Wha
 from __future__ import annotations
 
 from array import array
-from ctypes import POINTER, c_int64, cast
+from ctypes import POINTER, addressof, c_int64, cast
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
@@ -24,6 +24,8 @@ ROOM: Final = 65_536
 """Orders that there is room for at first, where more targets than that may be given."""
 # How many times as many there is room for when there are more.
 _LARGER: Final = 8
+# What the kernel works on that is its own: the memory, the facts and the answer.
+_OWN: Final = 3
 
 
 class Playing:
@@ -35,13 +37,13 @@ class Playing:
     """
 
     __slots__ = (
-        "_arrays",
         "_columns",
         "_dense",
         "_facts",
         "_keeps",
         "_kernel",
         "_room",
+        "_table",
         "_targets",
         "cash",
         "equity",
@@ -68,10 +70,9 @@ class Playing:
         self.wants = array("q", [0] * p.WANT if self._dense else [])
         self._targets = array("q", [HOLD]) if targets is None else targets
         self.equity, self.cash = array("q", [0]) * count, array("q", [0]) * count
-        self._arrays = [
-            *(pointer(getattr(columns, name)) for name in Bars._fields),
-            *map(pointer, (self._targets, self.equity, self.cash)),
-        ]
+        # Where all that the kernel works on begins: its memory, facts and answer, the columns, at the end the wants.
+        told = (*(getattr(columns, name) for name in Bars._fields), self._targets, self.equity, self.cash, self.wants)
+        self._table = (c_int64 * (_OWN + len(told)))(*[0] * _OWN, *(column.buffer_info()[0] for column in told))
         self.stopped = 0
         self._begin()
 
@@ -116,11 +117,14 @@ class Playing:
         self.memory = Memory.of(self._kernel, self._columns.names, self._columns.days, self._room, keeps=self._keeps)
         self.memory.block[p.DENSE] = self._dense
         self._facts = self._kernel.buffer(self._columns.timeframe)
+        self._table[:_OWN] = [*map(addressof, (self.memory.block, self._facts, self._kernel.answer))]
 
     def _play(self, last: int, *, opened: bool) -> None:
-        block, wants = self.memory.block, self.wants
-        block[p.WANTS] = 0 if self._dense else len(wants) // p.WANT
-        self._kernel.play(block, self._facts, self._kernel.answer, *self._arrays, pointer(wants), last, int(opened))
+        if not self._dense:
+            # What grows moves now and then.
+            address, count = self.wants.buffer_info()
+            self._table[-1], self.memory.block[p.WANTS] = address, count // p.WANT
+        self._kernel.play(self._table, last, opened)
 
 
 def pointer(column: array[int]) -> Any:

@@ -39,6 +39,28 @@ def lower(module: Any, functions: Sequence[Callable[..., Any]], provided: Mappin
         each.write()
 
 
+def told_by_table(module: Any, name: str, of: str) -> None:
+    """Add a function that is another one, but takes the addresses of all its memory from one table of numbers.
+
+    Whoever calls it often from Python says them once: the table comes first, and then the numbers.
+    """
+    from llvmlite import ir  # noqa: PLC0415 - only who compiles pays for it
+
+    known, number = module.globals[of], ir.IntType(64)
+    kinds = known.function_type.args
+    given = [kind for kind in kinds if kind == number]
+    function = ir.Function(module, ir.FunctionType(number, [number.as_pointer(), *given]), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    table, *numbers = function.args
+    left = iter(numbers)
+    arguments: list[Any] = []
+    for kind in kinds:
+        place = ir.Constant(number, len(arguments))
+        told = next(left) if kind == number else builder.inttoptr(builder.load(builder.gep(table, [place])), kind)
+        arguments.append(told)
+    builder.ret(builder.call(known, arguments))
+
+
 class Lowered:
     """One function on its way to native code."""
 

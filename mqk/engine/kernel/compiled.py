@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mqk.dsl import FactRef
 from mqk.dsl.emit_llvm import emit_native, words_of
 from mqk.dsl.emit_llvm_layout import MISSING, USABLE, Layout
-from mqk.dsl.lower import Lowered, lower
+from mqk.dsl.lower import Lowered, lower, told_by_table
 from mqk.dsl.missing import MISSING as NOT_THERE
 from mqk.dsl.native import Native, available
 from mqk.dsl.types import Kind
 from mqk.engine.figures import names_read
 from mqk.engine.kernel import account, box, filling, loop, moments, placing, stretch, worst
-from mqk.engine.kernel.columns import Bars, Curve
 from mqk.engine.kernel.places import MONEY_MOST, PRICE_MOST, SHARES_MOST, STREAMS
 from mqk.engine.leeway import MOVING, MOVING_FIELDS, worst_case
 from mqk.guards import Enforcement, Point
@@ -136,8 +135,6 @@ _PRICES: Final = frozenset(
 _OF_ORDERS: Final = frozenset({"account.working_fees", "account.close_out_costs"})
 _BOUNDS: Final = {Kind.MONEY: MONEY_MOST, Kind.QUANTITY: PRICE_MOST, Kind.COUNT: PRICE_MOST, Kind.BOOL: 1}
 _LONG: Final = 2**61
-# What `play` takes after the memory, the facts and the answer: the columns of bars and instants, and the wants.
-COLUMNS: Final = len(Bars._fields) + len(Curve._fields) + 2
 # What moves within a box, by its ends.
 _ENDS: Final = ("low", "high")
 _MOVING: Final = {
@@ -178,14 +175,15 @@ class Kernel:
         left = self._bars.facts.keys() - _SCANNED.keys() - self._bars.fixed.keys()
         self._scans = not (left or self._bars.windows or self._bars.collections)
         self._provide(module)
+        told_by_table(module, "go_on", "play")
         for function in module.functions:
             # Nobody outside calls it: what is compiled into its callers is compiled once.
-            if function.blocks and function.name not in ("play", "bounded"):
+            if function.blocks and function.name not in ("go_on", "bounded"):
                 function.linkage = "internal"
         self._native = Native(module)
         pointer = POINTER(c_int64)
-        prototype = CFUNCTYPE(c_int64, *[pointer] * (3 + COLUMNS), c_int64, c_int64)
-        self.play: Any = prototype(self._native.address("play"))
+        # `play`, its memory told by a table: the memory of the run, the facts, the answer, and the columns and wants.
+        self.play: Any = CFUNCTYPE(c_int64, pointer, c_int64, c_int64)(self._native.address("go_on"))
         self.bounded: Any = CFUNCTYPE(c_int64, pointer, c_int64)(self._native.address("bounded"))
         self.answer = (c_int64 * max(words_of(len(guards.guards[point].rules)) for point in POINTS))()
 
