@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mqk.backtest import BacktestError, artifacts_sha256, run_backtest, run_battery
@@ -134,10 +135,10 @@ def test_one_run_has_one_page(folder: Path, bars: list[Bar]) -> None:
 
 def test_what_was_held_adds_up_to_the_books(folder: Path, bars: list[Bar]) -> None:
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    points = series.curve(files)
-    found = series.exposures(series.audit(files), bars, points)
-    assert len(found) == len(series.daily(points)) == 120
-    for exposure, point in zip(found, series.daily(points), strict=True):
+    days = series.daily(series.curve(files))
+    found = series.exposures(series.audit(files), bars, days)
+    assert len(found) == len(days) == 120
+    for exposure, point in zip(found, days, strict=True):
         assert exposure.net == point.equity - point.cash
         assert exposure.largest <= exposure.gross
     assert max(each.gross for each in found) > 0
@@ -155,13 +156,13 @@ def test_trades_of_the_page_gain_what_the_books_realised(folder: Path) -> None:
 
 def test_months_and_years_compound_to_the_whole(folder: Path) -> None:
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    points = series.curve(files)
+    days = series.daily(series.curve(files))
     initial = 100_000 * USD
-    by_month = series.months(initial, points)
-    whole = Fraction(points[-1].equity, initial)
+    by_month = series.months(initial, days)
+    whole = Fraction(days[-1].equity, initial)
     for growth in (
         [gain for year in by_month.values() for gain in year.values()],
-        list(series.years(initial, points).values()),
+        list(series.years(initial, days).values()),
     ):
         product = Fraction(1)
         for gain in growth:
@@ -171,8 +172,10 @@ def test_months_and_years_compound_to_the_whole(folder: Path) -> None:
 
 
 def test_drawdown_is_measured_from_the_highest_until_then() -> None:
-    points = [series.Point(i, equity, 0) for i, equity in enumerate([100, 120, 90, 120, 60])]
-    assert [each for _, each in series.drawdowns(110, points)] == [90_909, 0, 250_000, 0, 500_000]
+    for unit in (1, 10**12, 10**16):
+        equity = np.array([100 * unit, 120 * unit, 90 * unit, 120 * unit, 60 * unit], np.int64)
+        points = series.Points(np.arange(5), equity, equity)
+        assert series.drawdowns(110 * unit, points).tolist() == [90_909, 0, 250_000, 0, 500_000]
 
 
 def test_only_caps_that_always_block_are_drawn(folder: Path) -> None:
@@ -200,7 +203,8 @@ def test_ticks_are_few_round_and_hold_everything(low: int, high: int) -> None:
 def test_thinning_keeps_every_extreme() -> None:
     points = [(i, 0) for i in range(100_000)]
     points[54_321], points[77_777] = (54_321, 9), (77_777, -9)
-    found = thinned(points)
+    columns = np.array(points, np.int64)
+    found = thinned(columns[:, 0], columns[:, 1])
     assert len(found) < 2_000
     assert {points[54_321], points[77_777], points[0], points[-1]} <= set(found)
     assert found == sorted(found)

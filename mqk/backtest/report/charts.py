@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from mqk.quantity import MICROS
 
@@ -82,7 +82,7 @@ def line_chart(
         x = scale.x(at)
         parts.append(f'<text class="tick" x="{x}" y="{height - 6}" text-anchor="middle">{label}</text>')
     for line in lines:
-        points = thinned(line.points)
+        points = _thin(line.points)
         path = "L".join(f"{scale.x(at)} {scale.y(value)}" for at, value in points)
         if line.filled and points:
             foot = scale.y(max(low, min(0, high)))
@@ -121,22 +121,30 @@ def bars(name: str, told: str, rows: Sequence[tuple[str, int, str]]) -> str:
     return "".join(parts)
 
 
-def thinned(points: Series) -> list[tuple[int, int]]:
-    """The points that show: of each stretch of time its first, lowest, highest and last, so that no extreme is lost."""
+def _thin(points: Series) -> Series:
+    """The points of a line that show."""
     if len(points) <= 4 * _BUCKETS:
-        return list(points)
-    found: list[tuple[int, int]] = []
-    size = -(-len(points) // _BUCKETS)
-    for start in range(0, len(points), size):
-        part = range(start, min(start + size, len(points)))
-        wanted = {
-            part[0],
-            part[-1],
-            min(part, key=lambda i: points[i][1]),
-            max(part, key=lambda i: points[i][1]),
-        }
-        found += [points[i] for i in sorted(wanted)]
-    return found
+        return points
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    columns = np.array(points, object)
+    return thinned(columns[:, 0], columns[:, 1])
+
+
+def thinned(at: Any, values: Any) -> list[tuple[int, int]]:
+    """The points that show: of each stretch of time its first, lowest, highest and last, so that no extreme is lost.
+
+    `at` and `values` are columns. What is thin already stays as it is.
+    """
+    count = len(at)
+    kept = list(range(count))
+    if count > 4 * _BUCKETS:
+        kept, size = [], -(-count // _BUCKETS)
+        for start in range(0, count, size):
+            part = values[start : start + size]
+            wanted = {0, len(part) - 1, int(part.argmin()), int(part.argmax())}
+            kept += [start + each for each in sorted(wanted)]
+    return list(zip(at[kept].tolist(), values[kept].tolist(), strict=True))
 
 
 def ticks(low: int, high: int) -> list[int]:

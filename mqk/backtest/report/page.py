@@ -52,10 +52,10 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
     lines = series.audit(files)
     points = series.curve(files)
     initial = _money(metrics["initial_equity"])
-    exposures = series.exposures(lines, parted(list(bars))[0], points)
+    days = series.daily(points)
+    exposures = series.exposures(lines, parted(list(bars))[0], days)
     caps = series.caps(manifest)
     trades = series.trades(lines)
-    drawdowns = series.drawdowns(initial, points)
     return {
         "manifest": manifest,
         "metrics": metrics,
@@ -69,7 +69,7 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
         "stale": [(name, at[:10]) for name, at in metrics["stale_positions"].items()],
         "why": {(stop["at"], stop["rule"]): stop["why"] for stop in metrics["stops"]},
         "equity": _equity_chart(initial, points),
-        "drawdown": _drawdown_chart(drawdowns),
+        "drawdown": _drawdown_chart(points.at, series.drawdowns(initial, points)),
         "exposure": _exposure_charts(exposures, caps),
         "headroom": _headroom(exposures, caps),
         "denials": _denials(metrics, manifest),
@@ -81,7 +81,7 @@ def _told(files: Files, bars: Sequence[Bar], stressed: Mapping[str, Files]) -> d
         "trades": [_trade(each) for each in trades[-_MOST_TRADES:]][::-1],
         "trade_count": len(trades),
         "months": _MONTHS,
-        "years": _monthly(initial, points),
+        "years": _monthly(initial, days),
         "figures": _figures(metrics),
         "stress": _stress(metrics, stressed),
     }
@@ -128,24 +128,24 @@ def _halts(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]
     return [(each[0], each[1], each[2], each[3]) for each in found]
 
 
-def _equity_chart(initial: int, points: Sequence[series.Point]) -> str:
-    final = points[-1].equity if points else initial
+def _equity_chart(initial: int, points: series.Points) -> str:
+    final = int(points.equity[-1]) if len(points.equity) else initial
     return charts.line_chart(
         "Equity",
         f"Equity from {_dollars(initial)} to {_dollars(final)}",
-        [charts.Line("equity", [(each.at, each.equity) for each in points], "equity")],
+        [charts.Line("equity", charts.thinned(points.at, points.equity), "equity")],
         _dollars,
         levels=[charts.Level("capital", initial, "quiet")],
         height=240,
     )
 
 
-def _drawdown_chart(drawdowns: Sequence[tuple[int, int]]) -> str:
-    worst = max((each for _, each in drawdowns), default=0)
+def _drawdown_chart(at: Any, drawdowns: Any) -> str:
+    worst = int(drawdowns.max(initial=0))
     return charts.line_chart(
         "Drawdown",
         f"Fall from the highest equity until then; {_millionths(worst)} at its worst",
-        [charts.Line("drawdown", [(at, -each) for at, each in drawdowns], "loss", filled=True)],
+        [charts.Line("drawdown", charts.thinned(at, -drawdowns), "loss", filled=True)],
         _millionths,
         height=130,
         least=0,
@@ -231,9 +231,9 @@ def _trade(trade: series.Trade) -> dict[str, str]:
     }
 
 
-def _monthly(initial: int, points: Sequence[series.Point]) -> list[dict[str, Any]]:
-    by_year = series.months(initial, points)
-    whole = series.years(initial, points)
+def _monthly(initial: int, days: Sequence[series.Point]) -> list[dict[str, Any]]:
+    by_year = series.months(initial, days)
+    whole = series.years(initial, days)
     return [
         {
             "year": year,

@@ -5,11 +5,10 @@ What lives here: integers in micros, by instant. What does not: pixels (charts.p
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -22,12 +21,14 @@ from mqk.quantity import DAY_MICROS, MICROS, parse_instant, parse_money, parse_r
 if TYPE_CHECKING:
     from mqk.market import Bar
 
-_AMOUNT: Final = re.compile(r"(-?)(\d+)\.(\d{6})")
+_END: Final = attrgetter("end")
 # The caps that a curve can be drawn against: what the rule holds, and the limit it reads.
 _CAP: Final = re.compile(
     r"projected\.(position_value|gross_exposure|net_exposure) <= limits\.(\w+) of (?:account|projected)\.equity"
 )
 Files = Mapping[str, bytes]
+# A thousand times as much fits in 64 bits.
+_ROOMY: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Point:
     at: int
     equity: int
     cash: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The account at every instant, as columns of 64-bit numbers: micros, in order of time."""
+
+    at: Any
+    equity: Any
+    cash: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +102,45 @@ class Trade:
     gain: int
 
 
-def rows(content: bytes) -> Iterator[dict[str, str]]:
-    """The rows of a table."""
-    return csv.DictReader(io.StringIO(content.decode()))
+def curve(files: Files) -> Points:
+    """The equity curve. Raises ValueError for a table that is none."""
+    import numpy as np  # noqa: PLC0415 - heavy
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    from pyarrow import csv  # noqa: PLC0415 - heavy
+
+    amount = pa.decimal128(38, 6)
+    kinds = {"at": pa.timestamp("us", "UTC"), "equity": amount, "cash": amount}
+    told = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds))
+    table = csv.read_csv(pa.py_buffer(files["equity_curve.csv"]), convert_options=told).combine_chunks()
+    # Of decimals of six places the lower half is the micros.
+    amounts = [np.frombuffer(table[name].combine_chunks().buffers()[1] or b"", np.int64) for name in ("equity", "cash")]
+    count = len(table)
+    at = table["at"].cast(pa.int64()).to_numpy()
+    return Points(at, *(each[: 2 * count : 2] for each in amounts))
 
 
-def amount(text: str) -> int:
-    """The micros of an amount as tables write it."""
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
-        raise ValueError(f"`{text}` is not an amount with six decimals")
-    sign, whole, rest = found.groups()
-    value = int(whole) * MICROS + int(rest)
-    return -value if sign else value
-
-
-def curve(files: Files) -> list[Point]:
-    """The equity curve."""
-    return [
-        Point(parse_instant(row["at"]), amount(row["equity"]), amount(row["cash"]))
-        for row in rows(files["equity_curve.csv"])
-    ]
-
-
-def daily(points: Iterable[Point]) -> list[Point]:
+def daily(points: Points) -> list[Point]:
     """The last point of each UTC day."""
-    last: dict[int, Point] = {}
-    for point in points:
-        last[point.at // DAY_MICROS] = point
-    return list(last.values())
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    days = points.at // DAY_MICROS
+    last = np.flatnonzero(np.append(days[1:] != days[:-1], [True] * (len(days) > 0)))
+    columns = (points.at[last].tolist(), points.equity[last].tolist(), points.cash[last].tolist())
+    return [Point(*each) for each in zip(*columns, strict=True)]
 
 
-def drawdowns(initial: int, points: Sequence[Point]) -> list[tuple[int, int]]:
+def drawdowns(initial: int, points: Points) -> Any:
     """How far equity is below its highest until then, in millionths of that, at each point; zero at a high."""
-    peak, found = initial, []
-    for point in points:
-        peak = max(peak, point.equity)
-        found.append((point.at, (peak - point.equity) * MICROS // peak if peak > 0 else 0))
-    return found
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    peaks = np.maximum(np.maximum.accumulate(points.equity), initial)
+    falls = peaks - points.equity
+    if len(peaks) and max(peaks.max(), falls.max()) > _ROOMY:
+        peaks, falls = peaks.astype(object), falls.astype(object)
+    # In two steps of a thousand, so that no product leaves 64 bits.
+    above = np.where(peaks > 0, peaks, 1)
+    thousandths = falls * 1_000 // above
+    return np.where(peaks > 0, thousandths * 1_000 + (falls * 1_000 - thousandths * above) * 1_000 // above, 0)
 
 
 def caps(manifest: Mapping[str, Any]) -> list[Cap]:
@@ -151,8 +162,8 @@ def audit(files: Files) -> list[dict[str, Any]]:
     return [json.loads(line) for line in files["audit.jsonl"].splitlines()]
 
 
-def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], points: Sequence[Point]) -> list[Exposure]:
-    """What was held at the end of every day, at the last price that was used: from the audit trail and the bars."""
+def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], days: Sequence[Point]) -> list[Exposure]:
+    """What was held at the end of each of some days, at the last price used: from the audit trail and the bars."""
     moves = [line for line in lines if line["kind"] in {"fill", "adjusted"}]
     traded = {line["data"]["symbol"] for line in moves}
     unused = {(line["data"]["symbol"], line["data"]["end"]) for line in lines if line["kind"] == "bar_rejected"}
@@ -163,14 +174,14 @@ def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], points: S
     filled: dict[str, list[int]] = {}
     for line in moves:
         filled.setdefault(line["data"]["symbol"], []).append(parse_instant(line["at"]))
-    stream = sorted((bar for bar in bars if bar.symbol in traded), key=attrgetter("end"))
+    stream = sorted((bar for bar in bars if bar.symbol in traded), key=_END)
+    stops = [bisect_right(stream, day.at, key=_END) for day in days]
     ats = [parse_instant(line["at"]) for line in moves]
     found, next_bar, next_move = [], 0, 0
-    for point in daily(points):
-        while next_bar < len(stream) and stream[next_bar].end <= point.at:
-            bar = stream[next_bar]
-            next_bar += 1
-            if not unused_at or (bar.symbol, bar.end) not in unused_at:
+    for point, stop in zip(days, stops, strict=True):
+        group, next_bar = stream[next_bar:stop], stop
+        for bar in group if unused_at else _last(group, len(traded)):
+            if (bar.symbol, bar.end) not in unused_at:
                 prices[bar.symbol] = bar.close
             elif any(ends.get(bar.symbol, 0) < at <= bar.end for at in filled.get(bar.symbol, ())):
                 # Nobody used the bar, but an order filled at its open, and that was a price.
@@ -184,6 +195,16 @@ def exposures(lines: Sequence[Mapping[str, Any]], bars: Sequence[Bar], points: S
             next_move += 1
         found.append(_valued(point, held, prices))
     return found
+
+
+def _last(bars: Sequence[Bar], symbols: int) -> Iterable[Bar]:
+    """The last bar of each symbol, of so many."""
+    found: dict[str, Bar] = {}
+    for bar in reversed(bars):
+        found.setdefault(bar.symbol, bar)
+        if len(found) == symbols:
+            break
+    return found.values()
 
 
 def _valued(point: Point, held: Mapping[str, int], prices: Mapping[str, int]) -> Exposure:
@@ -223,35 +244,38 @@ class _Lot:
     """Shares that were bought or sold together; after a split there may be parts of one."""
 
     at: int
-    qty: Fraction
-    price: Fraction
+    qty: int | Fraction
+    price: int | Fraction
 
 
 def _closed(at: int, data: Mapping[str, Any], lots: list[_Lot]) -> Trade | None:
     """What a fill closes of the lots, which change; what is left of it is a new one."""
-    price, left = parse_money(data["price"]).micros, Fraction(_signed(data))
-    closed = spent = Fraction(0)
+    price = parse_money(data["price"]).micros
+    left: int | Fraction = _signed(data)
+    closed: int | Fraction = 0
+    spent: int | Fraction = 0
     opened = lots[0].at if lots else at
     while left and lots and (lots[0].qty > 0) != (left > 0):
         lot = lots[0]
-        part = lot.qty if abs(lot.qty) <= abs(left) else -left
+        rest = lot.qty + left
+        part = lot.qty if not rest or (rest > 0) == (left > 0) else -left
         closed, spent, left = closed + part, spent + part * lot.price, left + part
         lot.qty -= part
         if not lot.qty:
             lots.pop(0)
     if left:
-        lots.append(_Lot(at, left, Fraction(price)))
+        lots.append(_Lot(at, left, price))
     if not closed:
         return None
-    entry, gain = spent / closed, closed * price - spent
+    entry, gain = Fraction(spent) / closed, closed * price - spent
     return Trade(at, opened, data["symbol"], int(closed), int(entry), price, floor(gain))
 
 
-def months(initial: int, points: Sequence[Point]) -> dict[int, dict[int, Fraction | None]]:
+def months(initial: int, days: Sequence[Point]) -> dict[int, dict[int, Fraction | None]]:
     """By year and month: what equity gained over it, as a fraction; None where it began at nothing."""
     found: dict[int, dict[int, Fraction | None]] = {}
     start, before, key = initial, initial, (0, 0)
-    for point in points:
+    for point in days:
         when = _year_month(point.at)
         if when != key:
             start, key = before, when
@@ -260,11 +284,11 @@ def months(initial: int, points: Sequence[Point]) -> dict[int, dict[int, Fractio
     return found
 
 
-def years(initial: int, points: Sequence[Point]) -> dict[int, Fraction | None]:
+def years(initial: int, days: Sequence[Point]) -> dict[int, Fraction | None]:
     """By year: what equity gained over it, as a fraction; None where it began at nothing."""
     found: dict[int, Fraction | None] = {}
     start, before, year = initial, initial, 0
-    for point in points:
+    for point in days:
         this = _year_month(point.at)[0]
         if this != year:
             start, year = before, this
