@@ -6,6 +6,7 @@ The loop, a simulated market and byte-identical artifacts; nothing in here decid
 from mqk.backtest.artifacts import artifacts_sha256, write_artifacts
 from mqk.backtest.audit import AuditTrail, verify_audit
 from mqk.backtest.battery import Battery, Seat, run_backtest, run_batteries, run_battery
+from mqk.backtest.between import held_by, in_progress
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.runs import run_files
@@ -19,6 +20,8 @@ __all__ = [
     "RecordedFeed",
     "Seat",
     "artifacts_sha256",
+    "held_by",
+    "in_progress",
     "run_backtest",
     "run_batteries",
     "run_battery",

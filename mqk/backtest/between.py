@@ -1,13 +1,14 @@
-"""What happens between the opens of bars: what rests at the market meets them, and borrowed shares cost another night.
+"""What comes before a session trades, and what the market and the feed are asked about the engine's symbols.
 
-What lives here: which events come, in which order. What does not: prices (market.py), telling the engine (runner.py).
+What lives here: which events come, in which order. What does not: bars (mqk.venue), telling the engine (runner.py).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mqk.engine import BorrowCharged
+from mqk.engine import Cancel, Replace
+from mqk.venue import borrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,28 +16,8 @@ if TYPE_CHECKING:
 
     from mqk.backtest.beside import Beside
     from mqk.backtest.feed import RecordedFeed
-    from mqk.engine import EngineState, Event
-    from mqk.market import Bar
+    from mqk.engine import Effect, EngineState, Event
     from mqk.venue import SimulatedMarket
-
-# The days of a year for which shares are lent, as lenders count them.
-_YEAR: Final = 360
-
-
-def met(market: SimulatedMarket, bars: Sequence[Bar], session_closes: int) -> Iterator[list[Event]]:
-    """What bars of one instant come to after their opens, for limits and stops, in lists that are told one by one.
-
-    What is born of one list may still be hurt by the same bars, and is then in the next.
-    """
-    trading = [bar for bar in bars if bar.tradable]
-    born = False
-    while answers := [answer for bar in trading for answer in market.within(bar, born=born)]:
-        yield answers
-        born = True
-    left = [answer for bar in trading for answer in market.over(bar)]
-    if bars[0].end == session_closes:
-        left += market.expire(session_closes, session_closes)
-    yield left
 
 
 def overnight(
@@ -52,7 +33,7 @@ def overnight(
     Each list is told, and then what the engine asks for is carried out: it asks in the shares of after a split.
     """
     if borrow:
-        yield [*_borrowed(state, borrow, session, feed.opens)]
+        yield [*borrowed(state, borrow, session, feed.opens)]
     for action in feed.gone_ex():
         told: list[Event] = [action]
         if action.split != 1:
@@ -60,17 +41,6 @@ def overnight(
                 beside.split(action.symbol, action.split)
             told += market.split(action.symbol, action.split, action.at)
         yield told
-
-
-def _borrowed(state: EngineState, rate: Fraction, session: int, opens: int) -> Iterator[Event]:
-    """What shares cost that were borrowed since the engine's last session, at their last price, by symbol."""
-    before = state.session
-    if before is None:
-        return
-    for symbol, line in sorted(state.lines.items()):
-        if line.qty < 0 and line.price is not None:
-            per_share = rate * line.price * (session - before) / _YEAR
-            yield BorrowCharged(symbol, session, max(opens, state.now), per_share)
 
 
 def held_by(state: EngineState) -> Callable[[str], bool]:
@@ -91,3 +61,20 @@ def in_progress(state: EngineState, feed: RecordedFeed) -> Callable[[str], int |
         return feed.in_progress(symbol, line.timeframe, line.previous_end, state.now)
 
     return began
+
+
+def in_sending_order(state: EngineState, effects: Sequence[Effect]) -> list[Effect]:
+    """What of several effects leaves first: cancels, then changes, by the age of their orders, then new orders."""
+    asked = [effect for effect in effects if isinstance(effect, Cancel | Replace)]
+    ages = {name: age for age, name in enumerate(state.working)} if len(asked) > 1 else {}
+
+    def place(effect: Effect) -> tuple[int, int]:
+        match effect:
+            case Cancel(client_order_id=name):
+                return 0, ages.get(name, 0)
+            case Replace(order=order):
+                return 1, ages.get(order.client_order_id, 0)
+            case _:
+                return 2, 0
+
+    return sorted(effects, key=place)

@@ -5,12 +5,11 @@ What lives here: the loop, and carrying out the engine's effects. What does not:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.beside import Beside
-from mqk.backtest.between import held_by, in_progress, met, overnight
+from mqk.backtest.between import held_by, in_progress, in_sending_order, overnight
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
@@ -39,7 +38,7 @@ from mqk.engine.linkage import TOO_MUCH, outgrown
 from mqk.market import Bar, CalendarError, calendar_of, without_garbage_collection
 from mqk.orders import OrderStatus
 from mqk.quantity import INT64_MAX
-from mqk.venue import FillRules, SimulatedMarket
+from mqk.venue import FillRules, SimulatedMarket, met
 
 if TYPE_CHECKING:
     from mqk.guards import GuardSet
@@ -209,14 +208,15 @@ class _Run:
         events = [BarArrived(bar, feed.arrive(bar), session, end, None, i < last) for i, bar in enumerate(group)]
         if self._market.busy and not opened:
             self._open(group, session)
+        effects: list[Effect] = []
         if late or self._was_late:
             # Also once after all are back in time, so that the engine knows.
-            self._step(ClockTicked(end, late, session))
+            effects += self._hear(ClockTicked(end, late, session))
             self._was_late = bool(late)
         for event in events:
-            effects = step(state, event)
-            if effects:
-                self._carry_out(effects)
+            effects += step(state, event)
+        # The bars of one instant are one: nothing leaves because of one before the next is known.
+        self._carry_out(effects)
         self._record.curve.add((end, state.account.equity, state.account.cash))
 
     def finish(self) -> None:
@@ -274,23 +274,39 @@ class _Run:
         return effects
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
-        """Do what the engine asks for, and what it asks for because of that."""
-        state, market, record = self._state, self._market, self._record
-        waiting = deque(effects)
-        while waiting:
-            effect = waiting.popleft()
-            record.effect(effect)
-            answer: Event | None = None
-            if isinstance(effect, Submit):
-                answer = self._send(effect)
-            elif isinstance(effect, Cancel) and not state.orders[effect.client_order_id].status.is_final:
-                began = self._in_progress(effect.symbol)
-                answer = market.cancel(effect.client_order_id, effect.symbol, effect.reason, state.now, began)
-            elif isinstance(effect, Replace):
-                answer = self._change(effect)
-            if answer is not None:
-                waiting.extend(step(state, answer))
+        """Do what the engine asks for at once, hear all answers, and do what it asks for because of them.
+
+        What is asked for leaves as a live run's does: what is taken back first, then changes, then new orders, and no
+        answer is known before all of it has left.
+        """
+        state, record = self._state, self._record
+        asked = effects
+        while asked:
+            for effect in asked:
+                record.effect(effect)
+            sent = asked if len(asked) == 1 else in_sending_order(state, asked)
+            answers = [answer for effect in sent if (answer := self._leave(effect)) is not None]
+            asked = []
+            for answer in answers:
+                asked += step(state, answer)
                 record.answer(answer, state.now)
+
+    def _leave(self, effect: Effect) -> Event | None:
+        """What is sent because of an effect, and its answer."""
+        state = self._state
+        match effect:
+            case Submit():
+                return self._send(effect)
+            case Replace():
+                return self._change(effect)
+            case Cancel(client_order_id=name, symbol=symbol, reason=reason):
+                order = state.orders[name]
+                if order.status.is_final or not order.acknowledged:
+                    # What has not left yet need not be taken back: it never leaves.
+                    return None
+                return self._market.cancel(name, symbol, reason, state.now, self._in_progress(symbol))
+            case _:
+                return None
 
     def _send(self, submit: Submit) -> Event | None:
         """Through the gate to the market, like any other order; None where nothing of it is left to send."""

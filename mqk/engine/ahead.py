@@ -144,8 +144,8 @@ def play(
             except Exception as fault:
                 raise _failed(state, now, fault) from fault
             if targets:
-                if now != state.now:
-                    catch_up(state, now)
+                # Whatever the clock says: what rested at the market may have brought it as far, without the bars.
+                catch_up(state, now)
                 aim(state, targets, "target", effects)
         if effects:
             leeway.open = False

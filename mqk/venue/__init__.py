@@ -5,7 +5,24 @@ are shown, and what is kept of it all is the business of who runs the market (mq
 """
 
 from mqk.venue.errors import VenueError
+from mqk.venue.hours import borrowed, ended, met, within
+from mqk.venue.kept import KeptMarket
 from mqk.venue.market import SimulatedMarket
+from mqk.venue.moments import Moment, Overnight, Part
+from mqk.venue.resting import Resting
 from mqk.venue.rules import FillRules
 
-__all__ = ["FillRules", "SimulatedMarket", "VenueError"]
+__all__ = [
+    "FillRules",
+    "KeptMarket",
+    "Moment",
+    "Overnight",
+    "Part",
+    "Resting",
+    "SimulatedMarket",
+    "VenueError",
+    "borrowed",
+    "ended",
+    "met",
+    "within",
+]

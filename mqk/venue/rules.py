@@ -71,8 +71,13 @@ class FillRules:
         return 1 + self._draw(order_id, f"size {fill}") % (qty - 1)
 
     def _draw(self, order_id: str, what: str) -> int:
-        """A number below 2**64, the same for the same seed, order and purpose in every process."""
-        text = f"{self.seed}\n{order_id}\n{what}".encode()
+        """A number below 2**64, the same for the same seed, order and purpose in every process.
+
+        An order is the same in every run that its engine makes it in, backtest or not: the run's own name, between the
+        engine's and the number, says nothing here.
+        """
+        engine, *run_and_number = order_id.rsplit("_", 2)
+        text = "\n".join([str(self.seed), engine, *run_and_number[1:], what]).encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:8])
 
 
