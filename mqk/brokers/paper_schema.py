@@ -26,11 +26,12 @@ CREATE TABLE IF NOT EXISTS paper_broker.market (
     account  text NOT NULL REFERENCES paper_broker.accounts,
     symbol   text NOT NULL CHECK (symbol <> ''),
     bar_end  bigint NOT NULL,
-    bars     bigint NOT NULL,       -- how many bars of the symbol were shown
+    bars     bigint NOT NULL,
     PRIMARY KEY (account, symbol)
 );
 
--- `due` is the number of the symbol's bar at whose open the order fills, `cancel_due` the one after which it is gone.
+-- `due` is the number of the symbol's bar at whose open the order can fill, `cancel_due` the one after which it is
+-- gone.
 CREATE TABLE IF NOT EXISTS paper_broker.orders (
     number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account          text NOT NULL REFERENCES paper_broker.accounts,
@@ -62,13 +63,44 @@ ALTER TABLE paper_broker.orders
     ADD COLUMN IF NOT EXISTS leg text,
     ADD COLUMN IF NOT EXISTS reduced bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS set_off boolean NOT NULL DEFAULT false,
-    ADD COLUMN IF NOT EXISTS met_day bigint,
     ADD COLUMN IF NOT EXISTS change_due bigint,
     ADD COLUMN IF NOT EXISTS new_qty bigint,
     ADD COLUMN IF NOT EXISTS new_limit bigint,
     ADD COLUMN IF NOT EXISTS new_stop bigint;
 
+-- Everything that the market remembers of an order between two bars (mqk.venue.resting says what each means), in the
+-- turn (`place`) in which it stands; and of a symbol: `bars` numbers its bars as `due` and the others count them.
+ALTER TABLE paper_broker.orders
+    ADD COLUMN IF NOT EXISTS place bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS since bigint,
+    ADD COLUMN IF NOT EXISTS sent_at bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS fills bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS traded bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS value numeric NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS fee bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS here bigint,
+    ADD COLUMN IF NOT EXISTS seen bigint NOT NULL DEFAULT -1,
+    ADD COLUMN IF NOT EXISTS asked bigint;
+ALTER TABLE paper_broker.market
+    ADD COLUMN IF NOT EXISTS used_end bigint,
+    ADD COLUMN IF NOT EXISTS unused bigint;
+
+-- What was shown last, and how often the account was changed: whoever has it in memory knows whether that still holds.
+ALTER TABLE paper_broker.accounts
+    ADD COLUMN IF NOT EXISTS shown_at bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS shown_part smallint NOT NULL DEFAULT 5,
+    ADD COLUMN IF NOT EXISTS version bigint NOT NULL DEFAULT 0;
+
 DO $$ BEGIN
+    -- Accounts from before the market was that of backtests.
+    IF EXISTS (
+        SELECT 1 FROM information_schema.columns
+        WHERE table_schema = 'paper_broker' AND table_name = 'orders' AND column_name = 'met_day'
+    ) THEN
+        UPDATE paper_broker.orders SET place = number, here = 0;
+        UPDATE paper_broker.accounts SET shown_at = market_time;
+        ALTER TABLE paper_broker.orders DROP COLUMN met_day;
+    END IF;
     -- Accounts from before orders could expire.
     IF EXISTS (
         SELECT 1 FROM pg_constraint

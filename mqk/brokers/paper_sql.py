@@ -13,23 +13,27 @@ WHERE accounts.opening_cash = excluded.opening_cash AND accounts.epoch <= exclud
 ACCOUNT: Final = "SELECT * FROM paper_broker.accounts WHERE account = %(account)s FOR UPDATE"
 SAVE_ACCOUNT: Final = """
 UPDATE paper_broker.accounts
-SET cash = %(cash)s, market_time = %(market_time)s, last_message = %(last_message)s
+SET cash = %(cash)s, market_time = %(market_time)s, last_message = %(last_message)s, shown_at = %(shown_at)s,
+    shown_part = %(shown_part)s, version = version + 1
 WHERE account = %(account)s
 """
-SHOW: Final = """
-INSERT INTO paper_broker.market (account, symbol, bar_end, close, bars)
-SELECT %(account)s, symbol, bar_end, close, 1
-FROM unnest(%(symbols)s::text[], %(ends)s::bigint[], %(closes)s::bigint[]) AS shown (symbol, bar_end, close)
-ON CONFLICT (account, symbol) DO UPDATE
-SET bar_end = excluded.bar_end, close = excluded.close, bars = market.bars + 1
-WHERE market.bar_end < excluded.bar_end
-RETURNING symbol, bars
-"""
+SHOWN: Final = "SELECT shown_at, shown_part FROM paper_broker.accounts WHERE account = %(account)s"
+MARKET: Final = "SELECT * FROM paper_broker.market WHERE account = %(account)s"
+POSITIONS: Final = "SELECT symbol, qty FROM paper_broker.positions WHERE account = %(account)s"
 OPEN_ORDERS: Final = """
-SELECT * FROM paper_broker.orders
-WHERE account = %(account)s AND status = 'ACCEPTED' AND symbol = ANY(%(symbols)s) ORDER BY number
+SELECT * FROM paper_broker.orders WHERE account = %(account)s AND status = 'ACCEPTED' ORDER BY place, number
 """
-BARS_OF: Final = "SELECT bars FROM paper_broker.market WHERE account = %(account)s AND symbol = %(symbol)s"
+SHOW: Final = """
+INSERT INTO paper_broker.market (account, symbol, bar_end, close, bars, used_end, unused)
+VALUES (%(account)s, %(symbol)s, %(bar_end)s, %(close)s, %(bars)s, %(used_end)s, %(unused)s)
+ON CONFLICT (account, symbol) DO UPDATE
+SET bar_end = excluded.bar_end, close = excluded.close, bars = excluded.bars, used_end = excluded.used_end,
+    unused = excluded.unused
+"""
+HOLD: Final = """
+INSERT INTO paper_broker.positions (account, symbol, qty) VALUES (%(account)s, %(symbol)s, %(qty)s)
+ON CONFLICT (account, symbol) DO UPDATE SET qty = excluded.qty
+"""
 ORDER: Final = "SELECT * FROM paper_broker.orders WHERE account = %(account)s AND client_order_id = %(key)s"
 NEW_ORDER: Final = """
 INSERT INTO paper_broker.orders (
@@ -37,19 +41,19 @@ INSERT INTO paper_broker.orders (
     limit_price, stop_price, tif, parent_id, leg
 )
 VALUES (
-    %(account)s, %(key)s, %(symbol)s, %(side)s, %(qty)s, %(type)s, 0, %(status)s, %(due)s, %(reason)s,
+    %(account)s, %(key)s, %(symbol)s, %(side)s, %(qty)s, %(type)s, 0, %(status)s, 0, %(reason)s,
     %(limit)s, %(stop)s, %(tif)s, %(parent)s, %(leg)s
 )
 RETURNING *
 """
-FINISH: Final = "UPDATE paper_broker.orders SET status = %(status)s, filled = %(filled)s WHERE number = %(number)s"
-OFFER: Final = "UPDATE paper_broker.orders SET worst = %(worst)s WHERE number = %(number)s"
-CANCEL_LATER: Final = """
-UPDATE paper_broker.orders SET cancel_due = least(cancel_due, %(due)s) WHERE number = %(number)s
-"""
-MOVE_POSITION: Final = """
-INSERT INTO paper_broker.positions (account, symbol, qty) VALUES (%(account)s, %(symbol)s, %(qty)s)
-ON CONFLICT (account, symbol) DO UPDATE SET qty = positions.qty + excluded.qty
+KEEP: Final = """
+UPDATE paper_broker.orders
+SET status = %(status)s, qty = %(qty)s, limit_price = %(limit_price)s, stop_price = %(stop_price)s,
+    filled = %(filled)s, reduced = %(reduced)s, fills = %(fills)s, traded = %(traded)s, value = %(value)s,
+    fee = %(fee)s, set_off = %(set_off)s, worst = %(worst)s, here = %(here)s, seen = %(seen)s, due = %(due)s,
+    since = %(since)s, sent_at = %(sent_at)s, cancel_due = %(cancel_due)s, change_due = %(change_due)s,
+    new_qty = %(new_qty)s, new_limit = %(new_limit)s, new_stop = %(new_stop)s, asked = %(asked)s, place = %(place)s
+WHERE account = %(account)s AND client_order_id = %(key)s
 """
 TELL: Final = """
 INSERT INTO paper_broker.messages (account, seq, message_id, event) VALUES (%(account)s, %(seq)s, %(id)s, %(event)s)
@@ -66,16 +70,4 @@ SELECT cash, market_time,
     (SELECT coalesce(json_agg(json_build_array(symbol, qty)), '[]')
      FROM paper_broker.positions p WHERE p.account = a.account AND qty <> 0) AS positions
 FROM paper_broker.accounts a WHERE account = %(account)s
-"""
-STAND: Final = """
-UPDATE paper_broker.orders SET set_off = %(set_off)s, met_day = %(met_day)s, reduced = %(reduced)s
-WHERE number = %(number)s
-"""
-CHANGE: Final = """
-UPDATE paper_broker.orders SET qty = %(qty)s, limit_price = %(limit)s, stop_price = %(stop)s, change_due = NULL
-WHERE number = %(number)s
-"""
-CHANGE_LATER: Final = """
-UPDATE paper_broker.orders SET change_due = %(due)s, new_qty = %(qty)s, new_limit = %(limit)s, new_stop = %(stop)s
-WHERE number = %(number)s
 """

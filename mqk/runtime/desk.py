@@ -14,6 +14,7 @@ from mqk.engine import event_from_json, event_to_json
 from mqk.runtime import lifecycle
 from mqk.runtime.errors import LeadLost, RunHalted, RunStopped
 from mqk.store import LeaseLost, inbox, lease, runs
+from mqk.venue import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from mqk.brokers import Message
     from mqk.engine import EngineState, Event
     from mqk.guards import GuardSet
-    from mqk.market import Bar
     from mqk.runtime.clock import WallClock
     from mqk.runtime.journal import Journal
     from mqk.runtime.leader import Lead
     from mqk.runtime.probe import Probe
     from mqk.store.tables import InboxMessage
+    from mqk.venue import Moment
 
 ACTOR = "runtime"
 
@@ -37,8 +38,14 @@ ACTOR = "runtime"
 class MarketBroker(Broker, Protocol):
     """A broker that sees the market only as it is shown to it: the paper broker, and stand-ins for it."""
 
-    def on_market(self, now: int, bars: Sequence[tuple[Bar, int]]) -> None:
-        """Show the market up to `now`: bars, each with the instant at which it opened. May be repeated."""
+    def on_market(self, moment: Moment, until: Part = Part.ENDED) -> Part:
+        """Show the market up to a part of a moment, or to the first in which something happens; which one it was.
+
+        What was shown before changes nothing, so that it may be repeated; the next part comes with the next showing.
+        """
+
+    def shown(self) -> tuple[int, Part]:
+        """The instant of the market that was shown last, by its end in epoch microseconds, and up to which part."""
 
     def close(self) -> None:
         """Let go of the connection; the account stays as it is."""

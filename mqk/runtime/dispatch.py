@@ -15,7 +15,7 @@ from mqk.brokers import Ack, Ambiguous, BrokerError, BrokerUnavailable
 from mqk.engine import Cancelled, CancelRejected, EngineError, Permit, Rejected, ReplaceRejected
 from mqk.engine.gate import authorise, authorise_replacement
 from mqk.engine.linkage import TOO_MUCH, outgrown
-from mqk.orders import Leg, Order, OrderStatus, OrderType, Side, TimeInForce
+from mqk.orders import EventKind, Leg, Order, OrderStatus, OrderType, Side, TimeInForce
 from mqk.runtime.desk import tell
 from mqk.runtime.errors import RunHalted
 from mqk.runtime.probe import Step
@@ -24,21 +24,28 @@ from mqk.store import outbox
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mqk.engine import Event
     from mqk.runtime.desk import Desk
     from mqk.store.tables import OutboxMessage
 
 
 class Dispatcher:
-    """Empties one run's outbox. `waiting` says that something may be left in it; `ttl` (micros) is a permit's life."""
+    """Empties one run's outbox. `waiting` says that something may be left in it; `ttl` (micros) is a permit's life.
+
+    `told` says that the last `dispatch` left something for the engine to hear that the broker does not tell.
+    """
 
     def __init__(self, desk: Desk, *, ttl: int) -> None:
         self._desk = desk
         self._ttl = ttl
-        # Orders asked back, each with what it had been through by then: a cancel that was refused may be repeated.
+        # Orders asked back and changes that were sent, each by how many were asked for: one that was refused may be
+        # asked for again. Of the changes asked for before this process, nobody knows whether they were sent.
         self._cancelled: set[tuple[str, int]] = set()
         self._changed: set[tuple[str, int]] = set()
+        self._before = {_asked(order, EventKind.REPLACE_REQUESTED) for order in desk.state.working.values()}
         self._unsettled = True
         self.waiting = True
+        self.told = False
 
     def settle(self, now: int) -> None:
         """Ask the broker about every order of which it is not known whether it has it.
@@ -69,6 +76,7 @@ class Dispatcher:
         refuses what it must not: a permit of the gate, or an order id that it knows otherwise.
         """
         self.waiting = True
+        self.told = False
         try:
             if self._unsettled:
                 self.settle(now)
@@ -89,13 +97,16 @@ class Dispatcher:
         desk = self._desk
         for order in list(desk.state.working.values()):
             key = order.client_order_id
-            asked = (key, len(order.events))
+            asked = _asked(order, EventKind.CANCEL_REQUESTED)
             if order.status is OrderStatus.PENDING_CANCEL and asked not in self._cancelled:
+                change = _asked(order, EventKind.REPLACE_REQUESTED)
                 if not desk.broker.cancel(key) and order.replace_qty is not None:
                     # Its last fill is on its way; a change that was asked for before, and never sent, is not.
                     with desk.leading() as conn:
                         rejected = CancelRejected(key, "nothing of it is left to cancel", now)
-                        tell(conn, desk.run_id, f"{key}:cancel-rejected-{len(order.events)}", rejected, now)
+                        self._tell(conn, f"{key}:cancel-rejected-{len(order.events)}", rejected, now)
+                elif order.replace_qty is not None and change not in self._changed | self._before:
+                    self._refuse(order, "taken back before it left", now)
                 self._cancelled.add(asked)
                 desk.probe.passed(Step.CANCEL_SENT, key)
 
@@ -103,8 +114,7 @@ class Dispatcher:
         """Change what the engine wants changed, each through the gate: once, and after a restart once more."""
         desk = self._desk
         for held in list(desk.state.working.values()):
-            key = held.client_order_id
-            asked = (key, len(held.events))
+            asked = _asked(held, EventKind.REPLACE_REQUESTED)
             if held.status is not OrderStatus.PENDING_REPLACE or held.replace_qty is None or asked in self._changed:
                 continue
             order = replace(held, qty=held.replace_qty, limit_price=held.replace_limit, stop_price=held.replace_stop)
@@ -118,10 +128,14 @@ class Dispatcher:
             else:
                 why = "nothing of it is left to change"
             if why is not None:
-                with desk.leading() as conn:
-                    name = f"{key}:replace-rejected-{len(held.events)}"
-                    tell(conn, desk.run_id, name, ReplaceRejected(key, why, now), now)
+                self._refuse(held, why, now)
             self._changed.add(asked)
+
+    def _refuse(self, order: Order, why: str, now: int) -> None:
+        """Have the engine hear that a change will not be made."""
+        key = order.client_order_id
+        with self._desk.leading() as conn:
+            self._tell(conn, f"{key}:replace-rejected-{len(order.events)}", ReplaceRejected(key, why, now), now)
 
     def _claim(self, now: int) -> tuple[Permit, Order] | None:
         """The next order that may leave, with its permit, DISPATCHING; None when nothing waits."""
@@ -148,8 +162,10 @@ class Dispatcher:
         desk = self._desk
         key = order.client_order_id
         held = desk.state.orders.get(key)
-        if held is not None and held.status is OrderStatus.PENDING_CANCEL:
-            self._withdraw(conn, key, "cancelled before it was sent", now)
+        if held is not None and (held.status is OrderStatus.PENDING_CANCEL or held.status.is_final):
+            over = held.status.is_final
+            why = "nothing of it was left before it was sent" if over else "cancelled before it was sent"
+            self._withdraw(conn, key, why, now)
             return None
         if held is not None and outgrown(desk.state, held, held.qty):
             self._withdraw(conn, key, TOO_MUCH, now)
@@ -165,9 +181,13 @@ class Dispatcher:
         return None
 
     def _withdraw(self, conn: Connection, key: str, reason: str, now: int) -> None:
-        desk = self._desk
         _moved(outbox.mark_failed(conn, key, reason=reason, at=now), key)
-        tell(conn, desk.run_id, f"{key}:withdrawn", Cancelled(key, reason, now), now)
+        self._tell(conn, f"{key}:withdrawn", Cancelled(key, reason, now), now)
+
+    def _tell(self, conn: Connection, message_id: str, event: Event, now: int) -> None:
+        """Leave something for the engine that the broker does not tell it."""
+        self.told = True
+        tell(conn, self._desk.run_id, message_id, event, now)
 
     def _send(self, permit: Permit, order: Order, now: int) -> None:
         desk = self._desk
@@ -207,14 +227,18 @@ class Dispatcher:
 
     def _answered(self, conn: Connection, ack: Ack, now: int) -> None:
         """The broker has answered for an order that was DISPATCHING (or AMBIGUOUS)."""
-        desk = self._desk
         key = ack.client_order_id
         if ack.rejection is None:
             _moved(outbox.mark_sent(conn, key, broker_order_id=ack.broker_order_id, at=now), key)
             _moved(outbox.mark_acked(conn, key, at=now), key)
         else:
             _moved(outbox.mark_failed(conn, key, reason=f"rejected: {ack.rejection}", at=now), key)
-            tell(conn, desk.run_id, f"{key}:rejected", Rejected(key, ack.rejection, now), now)
+            self._tell(conn, f"{key}:rejected", Rejected(key, ack.rejection, now), now)
+
+
+def _asked(order: Order, kind: EventKind) -> tuple[str, int]:
+    """An order, and how many times something was asked for it."""
+    return order.client_order_id, sum(1 for event in order.events.values() if event.kind is kind)
 
 
 def _moved(moved: bool, key: str) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from mqk.brokers import PaperBroker
-from mqk.brokers.paper import Latency
 from mqk.runtime import lifecycle
 from mqk.runtime.clock import SystemClock
 from mqk.runtime.errors import LifecycleRefused
@@ -22,6 +21,7 @@ from mqk.runtime.selection import MODE
 from mqk.runtime.session import Plan, Session
 from mqk.store import DatabaseUnavailable
 from mqk.store.database import open_engine, require_current
+from mqk.venue import FillRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,15 +34,14 @@ if TYPE_CHECKING:
     from mqk.runtime.leader import Lead
     from mqk.runtime.probe import Probe
     from mqk.runtime.progress import Progress
-    from mqk.runtime.session import OpenBroker
+    from mqk.runtime.session import InProgress, OpenBroker
     from mqk.runtime.summary import PaperSummary
     from mqk.strategies import StrategyHost
 
 
-def open_paper_broker(url: str, state: EngineState, lead: Lead) -> PaperBroker:
-    """The paper broker's account of a run, with the costs and latency of the engine's policy."""
+def open_paper_broker(url: str, state: EngineState, lead: Lead, in_progress: InProgress) -> PaperBroker:
+    """The paper broker's account of a run, on the market that the engine's policy describes."""
     bundle = state.guards.bundle
-    latency = bundle.execution.latency_bars
     return PaperBroker(
         url,
         state.run_id,
@@ -50,8 +49,9 @@ def open_paper_broker(url: str, state: EngineState, lead: Lead) -> PaperBroker:
         costs=state.costs,
         epoch=lead.epoch,
         bundle=bundle.sha256,
-        latency=Latency(latency.submit, latency.cancel, latency.replace),
-        linked=bundle.execution.linking == "broker",
+        latency=bundle.execution.latency_bars,
+        rules=FillRules.of_policy(bundle.execution),
+        in_progress=in_progress,
     )
 
 

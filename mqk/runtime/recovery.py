@@ -7,9 +7,7 @@ outbox says whether it did.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from mqk.engine import EngineError
@@ -17,7 +15,7 @@ from mqk.runtime.desk import events_of
 from mqk.runtime.dispatch import order_of
 from mqk.runtime.errors import ReplayDiffers
 from mqk.runtime.journal import Journal
-from mqk.runtime.turn import turn
+from mqk.runtime.turn import Part, begin_again
 from mqk.store import inbox, outbox, runs
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from mqk.engine import EngineState
     from mqk.orders import Order
-    from mqk.runtime.feed import Feed, Instant
+    from mqk.runtime.feed import Feed, Instant, Playback
     from mqk.store.tables import InboxMessage
 
 _HELP = "resume with the mqk and the strategies that began the run, or begin a new one"
@@ -37,14 +35,20 @@ _HELP = "resume with the mqk and the strategies that began the run, or begin a n
 class Recovered:
     """A run as it was left: the engine, its journal, the feed from there on, and how far it was heard and played.
 
-    `heard` is a place in the broker's stream of messages, `position` the number of instants played.
+    `heard` is a place in the broker's stream of messages, `position` the number of instants played. `instant` is the
+    one that was being played, if one was, and `part` what of it was. `place` is the position and part in which messages
+    were taken in last, and `applied` the number of the last of them.
     """
 
     state: EngineState
     journal: Journal
-    instants: Iterator[Instant]
+    instants: Playback
     heard: int
     position: int
+    instant: Instant | None
+    part: Part | None
+    place: tuple[int, Part | None]
+    applied: int
 
 
 def recover(conn: Connection, run_id: UUID, state: EngineState, feed: Feed) -> Recovered:
@@ -56,14 +60,26 @@ def recover(conn: Connection, run_id: UUID, state: EngineState, feed: Feed) -> R
     run = runs.get(conn, run_id)
     assert run is not None
     rows = inbox.applied(conn, run_id)
-    by_instant: dict[int | None, list[InboxMessage]] = defaultdict(list)
+    by_instant: dict[int | None, dict[Part, list[InboxMessage]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        by_instant[row.applied_at].append(row)
-    journal, instants = Journal(run_id), feed.instants()
+        part = Part.TRADING if row.applied_part is None else Part(row.applied_part)
+        by_instant[row.applied_at][part].append(row)
+    journal, instants = Journal(run_id), feed.play()
     kept = deque(order_of(row) for row in outbox.all_of(conn, run_id))
-    for instant in islice(instants, run.feed_cursor):
+    borrow = state.guards.bundle.execution.borrow.value
+    begun = Part(run.feed_part - 1) if run.feed_part else None
+    instant: Instant | None = None
+    place: tuple[int, Part | None] = (-1, None)
+    applied = 0
+    for position in range(run.feed_cursor + (begun is not None)):
+        upto = Part.ANSWERED if position < run.feed_cursor or begun is None else begun
+        instant = next(instants)
+        told = by_instant.pop(instant.at, {})
+        for part, messages in told.items():
+            place, applied = (position, part), messages[-1].id
         try:
-            effects = turn(state, instant, events_of(by_instant.pop(instant.at, [])))
+            heard = {part: events_of(messages) for part, messages in told.items()}
+            effects = begin_again(state, instant, heard, borrow, upto)
         except EngineError as fault:
             raise ReplayDiffers([f"run `{run_id}`: {fault.message}"], _HELP) from fault
         for again in journal.replay(instant.position, effects):
@@ -72,8 +88,9 @@ def recover(conn: Connection, run_id: UUID, state: EngineState, feed: Feed) -> R
         _expect(kept[0], None)
     if by_instant:
         raise ReplayDiffers([f"run `{run_id}` heard messages at instants that these bars do not have"], _HELP)
-    heard = max((row.payload["cursor"] for row in (*rows, *inbox.unapplied(conn, run_id))), default=0)
-    return Recovered(state, journal, instants, heard, run.feed_cursor)
+    heard_up_to = max((row.payload["cursor"] for row in (*rows, *inbox.unapplied(conn, run_id))), default=0)
+    left = instant if begun is not None else None
+    return Recovered(state, journal, instants, heard_up_to, run.feed_cursor, left, begun, place, applied)
 
 
 def _expect(kept: Order | None, again: Order | None) -> None:

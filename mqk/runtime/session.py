@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from mqk.backtest import in_progress
 from mqk.brokers import BrokerError
 from mqk.engine import EngineState
 from mqk.market import CalendarError
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from mqk.store.tables import Run
     from mqk.strategies import StrategyHost
 
-OpenBroker = Callable[[str, EngineState, Lead], MarketBroker]
+InProgress = Callable[[str], int | None]
+"""When the bar of a symbol began that is in progress, if one is, in epoch microseconds, whenever it is asked."""
+OpenBroker = Callable[[str, EngineState, Lead, InProgress], MarketBroker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class Session:
         plan = self._plan
         left = self._recover(run_id)
         plan.probe.passed(Step.STATE_REBUILT, left.state.digest())
-        broker = plan.open_broker(plan.url, left.state, lead)
+        broker = plan.open_broker(plan.url, left.state, lead, in_progress(left.state, left.instants.recorded))
         self._stack.callback(broker.close)
         desk = Desk(
             database=self._database,

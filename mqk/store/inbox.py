@@ -25,7 +25,8 @@ _RECEIVE = text(
     " VALUES (:run_id, :message_id, :fill_id, CAST(:payload AS jsonb), :at) ON CONFLICT DO NOTHING"
 )
 _APPLIED = text(
-    "UPDATE inbox SET applied_at = :at WHERE run_id = :run_id AND message_id = :message_id AND applied_at IS NULL"
+    "UPDATE inbox SET applied_at = :at, applied_part = :part"
+    " WHERE run_id = :run_id AND message_id = :message_id AND applied_at IS NULL"
 )
 _LIST = "SELECT {{columns}} FROM inbox WHERE run_id = :run_id AND applied_at {} ORDER BY id"
 _LIST_UNAPPLIED = reading(InboxMessage, _LIST.format("IS NULL"))
@@ -49,9 +50,13 @@ def receive(
     return conn.execute(_RECEIVE, values).rowcount == 1
 
 
-def mark_applied(conn: Connection, run_id: UUID, *, message_id: str, at: int) -> bool:
-    """Say that a message has been applied. False when it had been already, or was never received."""
-    return conn.execute(_APPLIED, {"run_id": run_id, "message_id": message_id, "at": instant(at)}).rowcount == 1
+def mark_applied(conn: Connection, run_id: UUID, *, message_id: str, at: int, part: int | None = None) -> bool:
+    """Say that a message has been applied, in a part of the instant `at`.
+
+    False when it had been already, or was never received.
+    """
+    values = {"run_id": run_id, "message_id": message_id, "at": instant(at), "part": part}
+    return conn.execute(_APPLIED, values).rowcount == 1
 
 
 def unapplied(conn: Connection, run_id: UUID) -> list[InboxMessage]:

@@ -32,8 +32,8 @@ WITH entry AS (
     WHERE bundle_sha256 = :bundle AND machine = :machine AND from_state = '' AND event = :event
 ), run AS (
     INSERT INTO runs (run_id, engine_id, mode, bundle_sha256, machine, state, transition_seq, config, fencing_epoch,
-                      feed_cursor, created_at)
-    SELECT :run_id, :engine_id, :mode, :bundle, :machine, to_state, 0, CAST(:config AS jsonb), 0, 0, :at FROM entry
+                      feed_cursor, feed_part, created_at)
+    SELECT :run_id, :engine_id, :mode, :bundle, :machine, to_state, 0, CAST(:config AS jsonb), 0, 0, 0, :at FROM entry
     RETURNING run_id, state
 )
 INSERT INTO run_transitions (run_id, seq, bundle_sha256, machine, from_state, event, to_state, actor, role, reason, at)
@@ -64,7 +64,8 @@ _HEARTBEAT = text(
     "UPDATE runs SET heartbeat_at = :at WHERE run_id = :run_id AND fencing_epoch = :epoch AND state = 'RUNNING'"
 )
 _ADVANCE = text(
-    "UPDATE runs SET feed_cursor = :to WHERE run_id = :run_id AND fencing_epoch = :epoch AND feed_cursor = :expected"
+    "UPDATE runs SET feed_cursor = :to, feed_part = :part"
+    " WHERE run_id = :run_id AND fencing_epoch = :epoch AND feed_cursor = :expected"
 )
 _GET = reading(Run, "SELECT {columns} FROM runs WHERE run_id = :run_id")
 _LATEST = reading(
@@ -197,12 +198,13 @@ def heartbeat(conn: Connection, run_id: UUID, *, epoch: int, at: int) -> bool:
     return conn.execute(_HEARTBEAT, {"run_id": run_id, "epoch": epoch, "at": instant(at)}).rowcount == 1
 
 
-def advance_feed(conn: Connection, run_id: UUID, *, epoch: int, expected: int, to: int) -> bool:
-    """Record that the feed has been consumed up to `to` items. False when it was not at `expected`, or led otherwise.
+def advance_feed(conn: Connection, run_id: UUID, *, epoch: int, expected: int, to: int, part: int = 0) -> bool:
+    """Record that the feed has been consumed up to `to` items, and of the next one up to a part.
 
-    The cursor only grows; it is committed together with what those items caused.
+    False when it was not at `expected`, or led otherwise. The cursor only grows; it is committed together with what
+    those items caused.
     """
-    values = {"run_id": run_id, "epoch": epoch, "expected": expected, "to": to}
+    values = {"run_id": run_id, "epoch": epoch, "expected": expected, "to": to, "part": part}
     return conn.execute(_ADVANCE, values).rowcount == 1
 
 

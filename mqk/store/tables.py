@@ -19,6 +19,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Text,
     UniqueConstraint,
     Uuid,
@@ -96,6 +97,7 @@ class Run(Table, table=True):
         CheckConstraint("(state = 'HALTED') = (halt_reason IS NOT NULL)", name="halt_reason"),
         CheckConstraint("fencing_epoch >= 0", name="fencing_epoch"),
         CheckConstraint("feed_cursor >= 0", name="feed_cursor"),
+        CheckConstraint("feed_part BETWEEN 0 AND 2", name="feed_part"),
         Index(
             "uq_runs_one_active_live_run_per_engine",
             "engine_id",
@@ -122,6 +124,7 @@ class Run(Table, table=True):
     halted_at: int | None = Field(sa_column=Column(EpochMicros))
     heartbeat_at: int | None = Field(sa_column=Column(EpochMicros))
     halt_reason: str | None = Field(sa_column=Column(Text))
+    feed_part: int = Field(sa_column=Column(SmallInteger, nullable=False))
 
 
 class RunTransition(Table, table=True):
@@ -267,6 +270,9 @@ class InboxMessage(Table, table=True):
     __table_args__ = (
         UniqueConstraint("run_id", "message_id"),
         CheckConstraint("message_id <> '' AND fill_id <> ''", name="named"),
+        CheckConstraint(
+            "applied_part IS NULL OR applied_part BETWEEN 0 AND 2 AND applied_at IS NOT NULL", name="applied_part"
+        ),
         Index(
             "uq_inbox_run_id_fill_id", "run_id", "fill_id", unique=True, postgresql_where=text("fill_id IS NOT NULL")
         ),
@@ -281,6 +287,7 @@ class InboxMessage(Table, table=True):
     payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     received_at: int = Field(sa_column=Column(EpochMicros, nullable=False))
     applied_at: int | None = Field(sa_column=Column(EpochMicros))
+    applied_part: int | None = Field(sa_column=Column(SmallInteger))
 
 
 class AuditEvent(Table, table=True):

@@ -7,14 +7,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from mqk.brokers import PaperBroker
-from mqk.brokers.paper import Latency
+from mqk.brokers.paper import AT_ONCE, WHOLE
 from mqk.engine import BarArrived, EngineState, Permit, Submit, step
 from mqk.engine.gate import authorise
 from mqk.orders import Order
-from tests.runtime.world import desk_bars, desk_guards
+from mqk.quantity import INT64_MAX
+from mqk.venue import FillRules, Moment, Overnight, Part
+from tests.runtime.world import MINUTE, desk_bars, desk_guards
 
 if TYPE_CHECKING:
     from mqk.market import Bar
+    from mqk.policy import LatencyBars
 
 ACCOUNT = "00000000-0000-0000-0000-000000000001"
 CAPITAL = 100_000_000_000
@@ -63,10 +66,24 @@ def paper(
     cash: int = CAPITAL,
     epoch: int = EPOCH,
     bundle: str | None = None,
-    latency: Latency = Latency(),  # noqa: B008  (immutable)
+    latency: LatencyBars = AT_ONCE,
+    rules: FillRules = WHOLE,
 ) -> PaperBroker:
     """The paper broker with the costs of the engine's own policy."""
     guards = desk_guards()
     costs = EngineState(guards, run_id=account).costs
     sha256 = guards.bundle.sha256 if bundle is None else bundle
-    return PaperBroker(url, account, opening_cash=cash, costs=costs, epoch=epoch, bundle=sha256, latency=latency)
+    return PaperBroker(
+        url, account, opening_cash=cash, costs=costs, epoch=epoch, bundle=sha256, latency=latency, rules=rules
+    )
+
+
+def moment(bars: list[Bar], overnight: Overnight | None = None, closes: int = INT64_MAX) -> Moment:
+    """An instant of minutes, in a session that does not close with it unless it is said to."""
+    return Moment(bars[0].end, tuple((bar, bar.end - MINUTE) for bar in bars), closes, overnight)
+
+
+def show(broker: PaperBroker, bars: list[Bar], overnight: Overnight | None = None, closes: int = INT64_MAX) -> None:
+    """Show an instant to its end, with nothing asked for in between."""
+    while broker.on_market(moment(bars, overnight, closes)) is not Part.ENDED:
+        continue

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mqk.brokers import Ambiguous, BrokerError, BrokerUnavailable, PaperBroker, PermitRefused
-from mqk.brokers.paper import Latency
 from mqk.engine import Accepted, Cancelled, Filled, Permit, linkage
 from mqk.engine.gate import authorise_replacement
 from mqk.orders import CostModel, Leg, OrderStatus, OrderType, Side
-from mqk.quantity import DAY_MICROS
+from mqk.policy import LatencyBars
+from mqk.quantity import INT64_MAX
 from mqk.reconcile import OrderView
-from tests.brokers.desk import ACCOUNT, CAPITAL, EPOCH, Desk, desk, paper
+from mqk.venue import Moment
+from tests.brokers.desk import ACCOUNT, CAPITAL, EPOCH, Desk, desk, paper, show
 from tests.runtime.world import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from mqk.market import Bar
 
 
 @pytest.fixture
@@ -52,10 +51,6 @@ def broker(open_broker: Callable[..., PaperBroker], world: Desk) -> PaperBroker:
     return made
 
 
-def show(broker: PaperBroker, bars: list[Bar]) -> None:
-    broker.on_market(bars[0].end, [(bar, bar.end - MINUTE) for bar in bars])
-
-
 def kinds(broker: PaperBroker, after: int = 0) -> list[str]:
     return [type(message.event).__name__ for message in broker.events_after(after)]
 
@@ -73,16 +68,15 @@ def test_a_market_order_fills_at_the_open_of_its_symbols_next_bar_against_the_tr
     ack = broker.submit(world.permit(), order)
     assert ack.rejection is None
     assert kinds(broker) == ["Accepted"]
-    others = [bar for bar in world.coming[0] if bar.symbol != order.symbol]
-    show(broker, others)
+    show(broker, [bar for bar in world.coming[0] if bar.symbol != order.symbol])
     assert kinds(broker) == ["Accepted"]
 
-    show(broker, world.coming[0])
+    show(broker, world.coming[1])
     accepted, filled = broker.events_after(0)
     assert accepted.event == Accepted(order.client_order_id, world.now)
     assert isinstance(filled.event, Filled)
     fill = filled.event.fill
-    opening, high, low, close, end = bar_of(world)
+    opening, high, low, close, end = bar_of(world, 1)
     assert fill.price == world.state.costs.fill_price(order.side, opening, high, low, close)
     assert fill.price > opening if order.side is Side.BUY else fill.price < opening
     assert (fill.qty, fill.at, filled.event.mark, filled.fill_id) == (order.qty, end - MINUTE, opening, fill.fill_id)
@@ -211,10 +205,7 @@ def test_a_resting_order_is_changed_through_the_gate_and_expires_with_its_day(br
         broker.replace(leave, order)
     show(broker, world.coming[0])
     assert kinds(broker) == ["Accepted", "Replaced"]
-    (bar,) = [each for each in world.coming[0] if each.symbol == order.symbol]
-    broker.on_market(
-        world.now + 2 * DAY_MICROS, [(replace(bar, end=world.now + 2 * DAY_MICROS), world.now + DAY_MICROS)]
-    )
+    show(broker, world.coming[1], closes=world.coming[1][0].end)
     assert kinds(broker) == ["Accepted", "Replaced", "Expired"]
 
 
@@ -232,7 +223,7 @@ def test_a_cancelled_order_is_gone_and_cancelling_is_idempotent(broker: PaperBro
 def test_latency_lets_bars_pass_before_orders_and_cancels_arrive(
     open_broker: Callable[..., PaperBroker], world: Desk
 ) -> None:
-    broker = open_broker(latency=Latency(submit=2, cancel=1))
+    broker = open_broker(latency=LatencyBars(2, 1, 0))
     for bars in world.shown:
         show(broker, bars)
     broker.submit(world.permit(), world.order)
@@ -248,7 +239,7 @@ def test_a_late_cancel_misses_the_fill_before_it_and_meets_the_one_after(
 ) -> None:
     for submit, cancel, last in ((0, 1, "Filled"), (1, 1, "Cancelled"), (1, 2, "Filled")):
         account = f"late-{submit}-{cancel}"
-        broker = open_broker(account=account, latency=Latency(submit, cancel))
+        broker = open_broker(account=account, latency=LatencyBars(submit, cancel, 0))
         for bars in world.shown:
             show(broker, bars)
         broker.submit(world.permit(), world.order)
@@ -295,8 +286,8 @@ def test_an_account_is_continued_only_with_the_cash_it_was_opened_with(
 
 
 def test_the_market_moves_on_also_without_bars(broker: PaperBroker, world: Desk) -> None:
-    broker.on_market(world.now + MINUTE, [])
-    broker.on_market(world.now, [])
+    for at in (world.now + MINUTE, world.now):
+        broker.on_market(Moment(at, (), INT64_MAX))
     assert broker.book().as_of == world.now + MINUTE
 
 

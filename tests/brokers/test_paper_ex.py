@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqk.brokers import PaperBroker
-from mqk.brokers.paper_ex import held
-from mqk.engine import Cancelled, Filled
-from mqk.market import Bar, Ex
-from tests.brokers.desk import CAPITAL, Desk, desk, paper
+from mqk.brokers.paper_account import held
+from mqk.engine import Cancelled, CorporateAction, Filled
+from mqk.venue import Overnight
+from tests.brokers.desk import CAPITAL, Desk, desk, paper, show
 from tests.runtime.world import MINUTE
 
 
@@ -32,13 +31,10 @@ def broker(database_url: str, world: Desk) -> Iterator[PaperBroker]:
     made.close()
 
 
-def show(broker: PaperBroker, bars: list[Bar]) -> None:
-    broker.on_market(bars[0].end, [(bar, bar.end - MINUTE) for bar in bars])
-
-
-def telling(world: Desk, number: int, ex: Ex) -> list[Bar]:
-    """A coming instant at which shares of the order's symbol go ex."""
-    return [replace(bar, ex=ex) if bar.symbol == world.order.symbol else bar for bar in world.coming[number]]
+def overnight(world: Desk, number: int, split: Fraction, dividend: Fraction = Fraction(0)) -> Overnight:
+    """A session begins with a coming instant, and shares of the order's symbol go ex before it."""
+    opens = world.coming[number][0].end - MINUTE
+    return Overnight(opens, opens, (CorporateAction(world.order.symbol, number + 2, opens, split, dividend),))
 
 
 def test_an_order_that_rested_overnight_fills_in_the_shares_of_the_morning_and_shares_held_follow(
@@ -47,22 +43,24 @@ def test_an_order_that_rested_overnight_fills_in_the_shares_of_the_morning_and_s
     order = world.order
     broker.submit(world.permit(), order)
     for _ in range(2):
-        show(broker, telling(world, 0, Ex(Fraction(2))))
+        show(broker, world.coming[0], overnight(world, 0, Fraction(2)))
     filled = broker.events_after(0)[-1].event
     assert isinstance(filled, Filled)
     assert filled.fill.qty == 2 * order.qty
     cash = broker.book().cash
     close = next(bar.close for bar in world.coming[0] if bar.symbol == order.symbol)
-    ex = Ex(Fraction(3, 4), Fraction(1_000_000))
-    show(broker, telling(world, 1, ex))
+    night = overnight(world, 1, Fraction(3, 4), Fraction(1_000_000))
+    show(broker, world.coming[1], night)
     book = broker.book()
-    assert (book.positions[order.symbol], book.cash - cash) == held(order.symbol, 2 * order.qty, close, ex)
+    (action,) = night.events
+    assert isinstance(action, CorporateAction)
+    assert (book.positions[order.symbol], book.cash - cash) == held(order.symbol, 2 * order.qty, close, action)
     assert book.positions[order.symbol] == 2 * order.qty * 3 // 4
 
 
 def test_an_order_of_which_no_share_is_left_is_taken_off_and_told(broker: PaperBroker, world: Desk) -> None:
     broker.submit(world.permit(), world.order)
-    show(broker, telling(world, 0, Ex(Fraction(1, 100_000))))
+    show(broker, world.coming[0], overnight(world, 0, Fraction(1, 100_000)))
     told = broker.events_after(0)[-1].event
     assert isinstance(told, Cancelled)
     assert told.reason == "a split left no whole share of it"
@@ -72,6 +70,6 @@ def test_an_order_of_which_no_share_is_left_is_taken_off_and_told(broker: PaperB
 @given(st.integers(1, 500), st.booleans(), st.integers(10_000, 10**9), st.fractions(Fraction(1, 20), 20))
 def test_what_is_paid_out_is_rounded_against_the_account(qty: int, short: bool, price: int, ratio: Fraction) -> None:
     signed = -qty if short else qty
-    after, cash = held("SPY", signed, price, Ex(ratio))
+    after, cash = held("SPY", signed, price, CorporateAction("SPY", 1, 0, ratio))
     assert after == int(signed * ratio)
     assert 0 <= (signed - after / ratio) * price - cash < 1

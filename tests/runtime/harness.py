@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from mqk.runtime import PaperSummary, Step, start_or_resume_paper_run
 from mqk.runtime.paper import open_paper_broker
 from mqk.store.database import open_engine
+from mqk.venue import Part
 from tests.runtime.world import desk_bars, desk_guards
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mqk.orders import Order
     from mqk.reconcile import Book
     from mqk.runtime.leader import Lead
+    from mqk.runtime.session import InProgress
+    from mqk.venue import Moment
 
 RUN = UUID(int=1)
 MINUTES = 36
@@ -77,14 +80,19 @@ class Noting:
         self._after = after
         self._broker: Any = None
 
-    def __call__(self, url: str, state: EngineState, lead: Lead) -> Noting:
-        self._broker = open_paper_broker(url, state, lead)
+    def __call__(self, url: str, state: EngineState, lead: Lead, in_progress: InProgress) -> Noting:
+        self._broker = open_paper_broker(url, state, lead, in_progress)
         return self
 
-    def on_market(self, now: int, bars: Sequence[tuple[Bar, int]]) -> None:
-        self._before("on_market", str(now))
-        self._broker.on_market(now, bars)
-        self._after("on_market", str(now))
+    def on_market(self, moment: Moment, until: Part = Part.ENDED) -> Part:
+        self._before("on_market", str(moment.at))
+        reached: Part = self._broker.on_market(moment, until)
+        self._after("on_market", str(moment.at))
+        return reached
+
+    def shown(self) -> tuple[int, Part]:
+        left: tuple[int, Part] = self._broker.shown()
+        return left
 
     def submit(self, permit: Permit, order: Order) -> Ack:
         self._before("submit", order.client_order_id)
@@ -179,11 +187,11 @@ class Player:
 def record(url: str) -> dict[str, Any]:
     """All that a run left behind, on our side and the broker's, apart from when it really was and who played it."""
     queries = {
-        "run": "SELECT state, feed_cursor, halt_reason, bundle_sha256 FROM runs",
+        "run": "SELECT state, feed_cursor, feed_part, halt_reason, bundle_sha256 FROM runs",
         "transitions": "SELECT seq, from_state, event, to_state, actor, role, reason FROM run_transitions ORDER BY seq",
         "outbox": "SELECT client_order_id, decision_id, payload, status,"
         " CASE status WHEN 'FAILED' THEN reason END FROM outbox ORDER BY id",
-        "inbox": "SELECT message_id, fill_id, payload, applied_at FROM inbox ORDER BY id",
+        "inbox": "SELECT message_id, fill_id, payload, applied_at, applied_part FROM inbox ORDER BY id",
         "decisions": "SELECT * FROM decisions ORDER BY decision_id",
         "latches": "SELECT rule_id, outcome, decision_id, since, released_at, released_by FROM latches ORDER BY id",
         "audit": "SELECT kind, at, actor, payload FROM audit WHERE kind NOT IN ('reconcile', 'settled') ORDER BY seq",
