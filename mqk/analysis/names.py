@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from mqk.policy import Bundle, RuleSource, Scalar, Sequence, Span, Text
 from mqk.policy.sources import TableSource
@@ -25,8 +28,27 @@ class Part:
     meaning: object
 
 
+class _Of(NamedTuple):
+    """A bundle as something to remember by: it is the same only as itself."""
+
+    bundle: Bundle
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Of) and self.bundle is other.bundle
+
+    def __hash__(self) -> int:
+        return id(self.bundle)
+
+
 def parts(bundle: Bundle) -> Mapping[str, Part]:
     """The named values that conditions may rest on."""
+    return _parts(_Of(bundle))
+
+
+# Each rule of a bundle is asked what it rests on, and many times over.
+@lru_cache(maxsize=64)
+def _parts(of: _Of) -> Mapping[str, Part]:
+    bundle = of.bundle
     place = next((layer.span for layer in reversed(bundle.layers.get("universe", ()))), Span.nowhere("engine"))
     limits = {
         f"limits.{name}": Part(f"limits.{name}", limit.text, limit.span, limit.value)
@@ -45,7 +67,7 @@ def parts(bundle: Bundle) -> Mapping[str, Part]:
         ),
         "engine.capital": Part("engine.capital", str(bundle.capital), place, bundle.capital),
     }
-    return {**limits, **lets, **tables, **engine}
+    return MappingProxyType({**limits, **lets, **tables, **engine})
 
 
 def _table(table: TableSource) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import get_type_hints
 
@@ -161,6 +161,7 @@ def facts_at(point: Point) -> Mapping[str, Entry]:
     return MappingProxyType(entries)
 
 
+@lru_cache(maxsize=4_096)
 def points_of(name: str) -> tuple[Point, ...]:
     """The points at which a fact, or a collection, exists."""
     return tuple(point for point in Point if name in facts_at(point) or name in collections_at(point))

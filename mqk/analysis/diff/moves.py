@@ -49,6 +49,11 @@ class Sides:
         """The compiled guards of both, machines included."""
         return compile_bundle(self.low), compile_bundle(self.high)
 
+    @cached_property
+    def differing(self) -> frozenset[str]:
+        """The named values that are not the same on both."""
+        return frozenset(changed(self.low, self.high))
+
 
 def differ(low: Bundle, high: Bundle) -> bool:
     """Whether any machine is not the same, apart from what its conditions rest on."""
@@ -193,7 +198,7 @@ def _move(
         return replace(change, witness=_path(sides, other, key, now[0], None)) if now else change
     read = rests_on(sides.low, _words_of(was)) | rests_on(sides.high, _words_of(now))
     same = sorted(map(_content_of, was)) == sorted(map(_content_of, now))
-    if same and not read & changed(sides.low, sides.high).keys():
+    if same and not read & sides.differing:
         return None
     # One answer for the states that exactly the same moves leave.
     spelt = (*(each.span for each in was), was[0].span, *(each.span for each in now))

@@ -26,9 +26,9 @@ _NOTHING = "nothing that was stopped passes, and nothing that passed is stopped"
 
 
 class Pair:
-    """One engine's bundles on both sides."""
+    """One engine's bundles on both sides; `guards` are those that are compiled already, of the lower side first."""
 
-    def __init__(self, low: Bundle, high: Bundle, budget: int, guards: tuple[GuardSet, GuardSet] | None = None) -> None:
+    def __init__(self, low: Bundle, high: Bundle, budget: int, guards: Sequence[GuardSet] = ()) -> None:
         self._renamed = guarded.renamed(low, high)
         self.low = guarded.under_new_names(low, self._renamed)
         self.high = high
@@ -36,7 +36,7 @@ class Pair:
         self._guards: dict[tuple[int, Point], Guard] = {}
         # What guards were compiled for, kept so that no other bundle takes the place of one in memory.
         self._kept: list[Bundle] = []
-        for side, made in zip((self.low, self.high), guards or (), strict=False):
+        for side, made in zip((self.low, self.high), guards, strict=False):
             # A side whose rules were given new names has guards that know them by their old ones.
             if made.bundle is side:
                 self._guards |= {(id(side), point): guard for point, guard in made.guards.items()}

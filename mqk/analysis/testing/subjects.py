@@ -66,7 +66,11 @@ class Subject:
         return tuple(sorted(self.slots)) if "windows" in VIEWS[point] else ()
 
     def usual(self) -> dict[str, object]:
-        """The engine's baseline, as a facts document."""
+        """The engine's baseline, as a facts document that is the caller's to change."""
+        return dict(self._usual)
+
+    @cached_property
+    def _usual(self) -> Mapping[str, object]:
         return {canonical_name(name): plain(node) for name, node in self.bundle.baseline.items()}
 
     def moment(self, case: Case, baseline: Iterable[Given]) -> Moment:

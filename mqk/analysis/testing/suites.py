@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from mqk.analysis.testing.subjects import Bench, Subject, age_limit
-from mqk.guards import LADDERS, Point, Result, canonical_name, facts_at, points_of
+from mqk.analysis.testing.subjects import Bench, Subject, age_limit, plain
+from mqk.guards import LADDERS, Point, Result, canonical_name, facts_at, points_of, read_facts
 from mqk.policy import (
     Diagnostic,
     Document,
@@ -259,9 +259,10 @@ class _Reader:
 
     def _readable(self, case: Case, subject: Subject) -> None:
         """Values that cannot be read: a typo must not pass for a test of one."""
-        moment = subject.moment(case, ())
+        document = {canonical_name(given.name.text): plain(given.value) for given in case.given}
+        problems = read_facts(document, subject.guards, case.at, lenient=True).problems
         for given in case.given:
-            problem = moment.problems.get(canonical_name(given.name.text))
+            problem = problems.get(canonical_name(given.name.text))
             if problem is not None:
                 help_ = "a fact that must be unreadable is listed under `unreadable:`"
                 self._fault("MQK-1452", problem, given.value.span, help_)

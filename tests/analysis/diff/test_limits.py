@@ -8,7 +8,7 @@ import pytest
 
 from mqk.analysis.diff import BUDGET, Direction, ShownWitness
 from mqk.analysis.diff.pair import Pair
-from mqk.guards import Point
+from mqk.guards import Point, compile_bundle
 from mqk.guards.points import LADDERS
 from mqk.policy import LimitValue
 from mqk.quantity import Count, Duration, Money, Quantity, Rate, Ratio, parse_money
@@ -69,11 +69,12 @@ def milder(witness: ShownWitness, *, then: bool) -> bool:
 @pytest.mark.parametrize("engine", ["MAIN", "EXP"])
 def test_a_step_either_way_has_the_right_verdict_and_a_witness_that_flips(engine: str) -> None:
     bundle = shipped(engine)
+    compiled = compile_bundle(bundle)
     for name, limit in bundle.limits.items():
         more = a_step_more(name, limit.value)
         if more is None:
             continue
-        found, (change,) = Pair(bundle, with_limit(bundle, name, more), BUDGET).run()
+        found, (change,) = Pair(bundle, with_limit(bundle, name, more), BUDGET, [compiled]).run()
         # What is behind other rules loosens at least; away from them, moments of debt may show the reverse too.
         assert change.path == f"limits.{name}"
         assert change.direction is expected(engine, name) or (change.direction.loosens and name in COVERED[engine]), (
