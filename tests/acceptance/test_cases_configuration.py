@@ -21,13 +21,13 @@ from mqk.policy import (
     shipped_policies_dir,
 )
 from tests.acceptance.worlds import copied, keyed, problems
+from tests.reading import read
 
 MAIN: Final = "engines/main.yaml"
 
 
 def main(folder: Path | None = None) -> Bundle:
-    policies = load_policies([shipped_policies_dir() if folder is None else folder])
-    return effective_bundle(policies, "MAIN")
+    return effective_bundle(read(folder or shipped_policies_dir()), "MAIN")
 
 
 def top_keys_reversed(text: str) -> str:

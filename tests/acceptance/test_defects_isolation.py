@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
-from mqk.policy import effective_bundle, load_policies
+from mqk.policy import effective_bundle
 from tests.acceptance.worlds import copied, keyed, problems
+from tests.reading import read
 
 MAIN: Final = "engines/main.yaml"
 EXP: Final = "engines/exp.yaml"
@@ -92,6 +93,6 @@ def test_c42_within_their_parts_engines_trade(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     allocated(folder, "125_000 USD", "100_000 USD", "25_000 USD")
     assert problems(folder) == []
-    bundle = effective_bundle(load_policies([folder]), "EXP")
+    bundle = effective_bundle(read(folder), "EXP")
     assert bundle.allocation is not None
     assert str(bundle.allocation.part) == "25_000 USD"

@@ -18,10 +18,8 @@ from typing import Final
 import pytest
 
 import mqk
-from mqk.analysis.testing.subjects import Bench
-from mqk.analysis.testing.suites import read_suites
 from mqk.guards import Point, compile_bundle
-from mqk.policy import PolicyError, Span, Text, load_policies, shipped_policies_dir
+from mqk.policy import PolicyError, Span, Text, shipped_policies_dir
 from mqk.policy.loader import load_text
 from mqk.policy.nodes import Mapping, Node, Sequence
 from tests.acceptance.worlds import (
@@ -35,6 +33,7 @@ from tests.acceptance.worlds import (
     shipped_files,
 )
 from tests.engine.worlds import USD, Desk, guards, shipped
+from tests.reading import read
 
 ENGINES: Final = ("MAIN", "EXP")
 
@@ -105,18 +104,14 @@ def require_every_key_is_known(folder: Path, target: Path, file: Path) -> None:
     assert root is not None
     places = {f"unheard_of_{n}": place for n, place in enumerate(each for each in mappings(root) if each.entries)}
     target.write_text(with_keys(text, places), "utf-8")
-    told = {
-        word for each in load_policies([folder]).diagnostics for word in re.findall(r"unheard_of_\d+", each.message)
-    }
+    told = {word for each in read(folder).diagnostics for word in re.findall(r"unheard_of_\d+", each.message)}
     if root.scalar("engine") is not None or root.scalars("engines"):
         # What cases give is held against the policies that they test, all of it at once.
         damaged = text
         for key in sorted(places.keys() - told, key=lambda key: places[key].span.line, reverse=True):
             damaged = with_key(damaged, places[key], key)
         target.write_text(damaged, "utf-8")
-        policies = load_policies([folder])
-        faults = read_suites(policies, Bench(policies))[1]
-        told |= {word for each in faults for word in re.findall(r"unheard_of_\d+", each.message)}
+        told |= {word for each in problems_of_tests(folder) for word in re.findall(r"unheard_of_\d+", each.message)}
     # Where names are free - limits, parameters, an ordinary moment - it takes more than reading the file to know, and
     # one fault can keep another from being looked for: what was told is left out of the next attempt.
     while free := {key: places[key] for key in places.keys() - told}:

@@ -18,6 +18,7 @@ from mqk.guards import Decision, GuardSet, Point, compile_bundle, read_facts
 from mqk.policy import Diagnostic, PolicyError, Severity, effective_bundle, load_policies, shipped_policies_dir
 from mqk.quantity import parse_duration, parse_money, parse_rate, parse_ratio
 from tests.engine.worlds import USD, Desk, submits
+from tests.reading import read
 
 __all__ = [
     "USD",
@@ -81,7 +82,7 @@ def as_shipped(engine: str = "MAIN") -> GuardSet:
 
 def problems(folder: Path) -> list[Diagnostic]:
     """Every error that keeps the engines of a folder from being compiled; nothing is proven, which takes longer."""
-    policies = load_policies([folder])
+    policies = read(folder)
     found = list(policies.errors)
     for engine in () if found else policies.ids("engine"):
         try:
@@ -93,13 +94,20 @@ def problems(folder: Path) -> list[Diagnostic]:
 
 def all_problems(folder: Path, day: date | None = None) -> list[Diagnostic]:
     """Every error that `mqk policy check` finds in a folder on a day."""
-    return [each for each in check(load_policies([folder]), day).diagnostics if each.severity is Severity.ERROR]
+    return [each for each in check(read(folder), day).diagnostics if each.severity is Severity.ERROR]
 
 
 def problems_of_tests(folder: Path) -> list[Diagnostic]:
-    """Everything that `mqk policy test` finds wrong with the tests of a folder before it runs one."""
-    policies = load_policies([folder])
-    return read_suites(policies, Bench(policies))[1]
+    """Everything that `mqk policy test` finds wrong with the tests of a folder before it runs one.
+
+    The folder differs from what ships in its tests alone, so that what they test needs to be compiled once.
+    """
+    return read_suites(read(folder), _bench())[1]
+
+
+@cache
+def _bench() -> Bench:
+    return Bench(load_policies([shipped_policies_dir()]))
 
 
 def keyed(folder: Path, file: str, *keys: str) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mqk.guards import Decision, GuardSet, Point, compile_bundle, read_facts
-from mqk.policy import PolicyError, effective_bundle, load_policies
+from mqk.policy import PolicyError, effective_bundle
+from tests.reading import read
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 HEAD = "kind: risk\nid: extra\ntitle: Extra\nowner: tests\n"
@@ -31,7 +32,7 @@ def folder(home: Path, extra: str, **replaced: tuple[str, str]) -> Path:
 
 
 def guards(home: Path, extra: str, **replaced: tuple[str, str]) -> GuardSet:
-    policies = load_policies([folder(home, extra, **replaced)])
+    policies = read(folder(home, extra, **replaced))
     assert not policies.diagnostics, policies.diagnostics
     return compile_bundle(effective_bundle(policies, "MAIN"))
 

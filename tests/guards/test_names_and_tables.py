@@ -9,8 +9,9 @@ import pytest
 
 from mqk.guards import Decision, GuardSet, Point, Result, compile_bundle, read_facts
 from mqk.guards.lookup import ViewLookup
-from mqk.policy import PolicyError, effective_bundle, load_policies
+from mqk.policy import PolicyError, effective_bundle
 from tests.guards.test_made_up_rules import folder, rule
+from tests.reading import read
 
 BANDS = """
 tables:
@@ -27,13 +28,13 @@ tables:
 
 
 def compiled(home: Path, extra: str) -> GuardSet:
-    policies = load_policies([folder(home, extra)])
+    policies = read(folder(home, extra))
     assert not policies.diagnostics, [(d.code, d.message) for d in policies.diagnostics]
     return compile_bundle(effective_bundle(policies, "MAIN"))
 
 
 def refused(home: Path, extra: str) -> list[tuple[str, str]]:
-    policies = load_policies([folder(home, extra)])
+    policies = read(folder(home, extra))
     assert not policies.diagnostics, [(d.code, d.message) for d in policies.diagnostics]
     with pytest.raises(PolicyError) as caught:
         compile_bundle(effective_bundle(policies, "MAIN"))
@@ -141,7 +142,7 @@ def test_a_move_that_needs_what_nobody_supplies_is_refused(tmp_path: Path) -> No
         run=("when: run.mode == LIVE", "when: run.mode == BACKTEST"),
     )
     with pytest.raises(PolicyError) as caught:
-        compile_bundle(effective_bundle(load_policies([place]), "MAIN"))
+        compile_bundle(effective_bundle(read(place), "MAIN"))
     assert {(each.code, each.message.split(":")[0]) for each in caught.value.diagnostics} == {
         ("MQK-1407", f"nobody supplies `reconcile.{fact}` in BACKTEST") for fact in ("age", "clean")
     }
@@ -277,7 +278,7 @@ def waived(home: Path, day: int) -> GuardSet:
     extra = rule("order", "order.qty <= 5", "deny")
     place = folder(home, extra)
     (place / "waiver.yaml").write_text(WAIVER, encoding="utf-8")
-    policies = load_policies([place])
+    policies = read(place)
     assert not policies.diagnostics, [(d.code, d.message) for d in policies.diagnostics]
     return compile_bundle(effective_bundle(policies, "MAIN", as_of=date(2026, day, 1)))
 

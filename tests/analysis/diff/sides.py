@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mqk.analysis.diff import Change, PolicyDiff, compare
-from mqk.policy import PolicySet, load_policies
+from mqk.policy import PolicySet
 from tests.analysis.testing.desk import BARS, ENGINE, RISK
 from tests.policy.support import sound_files
+from tests.reading import read
 
 Files = Mapping[str, str]
 DAY = date(2026, 6, 15)
@@ -65,7 +66,7 @@ def loaded(files: Files) -> PolicySet:
     with TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        policies = load_policies([Path(folder)], lambda path: path.relative_to(folder).as_posix())
+        policies = read(Path(folder))
     assert not policies.errors, [str(each) for each in policies.errors]
     return policies
 
