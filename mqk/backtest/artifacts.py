@@ -151,6 +151,9 @@ def artifacts_sha256(files: Mapping[str, bytes]) -> str:
 
 def require_writable(out: Path) -> None:
     """Raise BacktestError "out" unless results may be written here: a new or empty folder, or one of our own."""
+    above = next(each for each in out.absolute().parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise BacktestError("out", f"`{out}` cannot be made in `{above}`", "name a folder where you may write")
     if not out.exists() and not out.is_symlink():
         return
     if not out.is_dir() or out.is_symlink():
@@ -164,12 +167,27 @@ def require_writable(out: Path) -> None:
         )
 
 
+def require_shared(out: Path) -> None:
+    """Raise BacktestError "out" for a folder that holds a run itself: those of several engines go into their own."""
+    if (out / MANIFEST).exists():
+        raise BacktestError("out", f"`{out}` holds the run of one engine", "name a folder for several")
+
+
 def write_artifacts(out: Path, files: Mapping[str, bytes]) -> None:
     """Write all files into a folder, replacing those of an earlier backtest: all of them or none.
 
-    They are written beside it first. Raises BacktestError "out" as `require_writable` does.
+    They are written beside it first. Raises BacktestError "out" as `require_writable` does, and OSError of the folder
+    where it cannot be written after all.
     """
     require_writable(out)
+    try:
+        _write(out, files)
+    except OSError as fault:
+        # Of the folder that was named, and not of the one beside it.
+        raise OSError(fault.errno, fault.strerror or str(fault), str(out)) from fault
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
     out = out.absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.parent / f".{out.name}.writing-{os.getpid()}"

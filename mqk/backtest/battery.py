@@ -7,7 +7,7 @@ and whether it was stood (mqk.promotion).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.artifacts import REPORT, STRESS, require_writable, write_artifacts
@@ -36,7 +36,8 @@ _COMPARED: Final = (
 class Seat:
     """One engine of a desk: its guards as it is, and by name under each stress, its bars, and its folder if any.
 
-    `host` makes the strategies of one run in place of the policy's: no two runs share any.
+    All engines of a desk have the same stresses. `host` makes the strategies of one run in place of the policy's: no
+    two runs share any. `beside` are files by name that are to lie beside those of the run.
     """
 
     guards: GuardSet
@@ -44,6 +45,7 @@ class Seat:
     bars: Sequence[Bar]
     out: Path | None = None
     host: Callable[[], StrategyHost] | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def engine(self) -> str:
@@ -133,7 +135,8 @@ def run_batteries(
             summaries[engine][name], files[engine][name] = summary, made
     for seat in seats:
         if seat.out is not None:
-            write_artifacts(seat.out, gathered(files[seat.engine].pop(""), files[seat.engine], seat.bars))
+            found = gathered(files[seat.engine].pop(""), files[seat.engine], seat.bars)
+            write_artifacts(seat.out, {**found, **seat.beside})
     return {engine: Battery(found.pop(""), found) for engine, found in summaries.items()}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.backtest.artifacts import KIND, MANIFEST, PROVENANCE, STRESS
+from mqk.backtest.artifacts import KIND, MANIFEST, PROVENANCE, REPORT, STRESS
 from mqk.backtest.battery import gathered, shifted
 from mqk.backtest.code import code_sha256
 from mqk.backtest.desk import run_desk
@@ -189,6 +189,9 @@ def replay(
         done += each.bars
         again[name] = ran[engine][1]
     files = gathered(again.pop(""), again, chosen)
+    if run.folder.resolve().parent.name == STRESS:
+        # There is one report, on a run and all its stresses.
+        del files[REPORT]
     differences = []
     for name, content in files.items():
         try:

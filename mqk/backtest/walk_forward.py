@@ -123,7 +123,7 @@ def walk_forward(
     for one of more than a thousand choices, and for values that the strategy does not take.
     """
     registry = registry or Registry.installed()
-    spec = _ordering(guards)
+    spec = ordering(guards)
     choices = _choices(spec, registry)
     folds = list(_folds(sorted({bar.end // DAY_MICROS for bar in bars}), windows))
     if not folds:
@@ -171,7 +171,8 @@ def _within(stream: Sequence[Bar], days: tuple[int, int]) -> list[Bar]:
     return [bar for bar in stream if days[0] <= bar.end // DAY_MICROS <= days[1]]
 
 
-def _ordering(guards: GuardSet) -> StrategySpec:
+def ordering(guards: GuardSet) -> StrategySpec:
+    """The strategy of an engine that may order. Raises StrategyError "params" where it has nothing to choose among."""
     bundle = guards.bundle
     spec = next((each for each in bundle.strategies if not each.shadow), None)
     if spec is None or not spec.grid:

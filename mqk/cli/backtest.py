@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mqk.backtest import BacktestSummary, Battery, Seat, run_batteries
-from mqk.backtest.artifacts import WALK_FORWARD
+from mqk.backtest.artifacts import WALK_FORWARD, require_shared, require_writable
 from mqk.backtest.sources import Source
-from mqk.backtest.walk_forward import Fold, WalkForward, Windows, walk_forward
+from mqk.backtest.walk_forward import Fold, WalkForward, Windows, ordering, walk_forward
 from mqk.cli import decision
 from mqk.cli.bars import BarsOption, EndOption, Given, MoreBars, StartOption, between, given, load_bars
 from mqk.cli.bound import Bound, bind
@@ -25,6 +25,7 @@ from mqk.cli.options import AsOfOption, Format, FormatOption, PoliciesOption
 from mqk.cli.output import print_json, progress, say, table
 from mqk.engine import decision_json
 from mqk.market import Bar
+from mqk.policy import Diagnostic, PolicyError
 from mqk.quantity import format_instant
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ app = typer.Typer(add_completion=False)
 
 
 _MOST_STOPS: Final = 5
+# Sessions of a walk-forward: two years, half a year, and a week between them.
+_TRAIN: Final = 504
+_TEST: Final = 126
+_EMBARGO: Final = 5
 
 
 def _names(text: str) -> list[str]:
@@ -76,16 +81,22 @@ def backtest(
         bool,
         typer.Option("--walk-forward", help="Also choose among the policy's grid, on and on along the bars."),
     ] = False,
-    train: Annotated[int, typer.Option("--train", min=1, help="Sessions to choose on.")] = 504,
-    test: Annotated[int, typer.Option("--test", min=1, help="Sessions to judge the choice on.")] = 126,
-    embargo: Annotated[int, typer.Option("--embargo", min=0, help="Sessions between the two.")] = 5,
+    train: Annotated[
+        int | None, typer.Option("--train", min=1, show_default=str(_TRAIN), help="Sessions to choose on.")
+    ] = None,
+    test: Annotated[
+        int | None, typer.Option("--test", min=1, show_default=str(_TEST), help="Sessions to judge the choice on.")
+    ] = None,
+    embargo: Annotated[
+        int | None, typer.Option("--embargo", min=0, show_default=str(_EMBARGO), help="Sessions between the two.")
+    ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Run an engine over recorded bars with every guard on, and keep what happened in DIR.
 
     Also: `mqk backtest compare A B` says in what two runs differ.
     """
-    windows = Windows(train, test, embargo) if walk else None
+    windows = _windows(walk=walk, train=train, test=test, embargo=embargo)
     layers = tuple(overlay or ()), tuple(stress or ())
     asked = _Asked(policies, as_of, *layers, start, end, prove_no_lookahead, windows, format_)
     names = _names(engine)
@@ -94,12 +105,27 @@ def backtest(
         raise Failure("`--engine` names no engine" if twice is None else f"`--engine` names `{twice}` twice")
     if out is None and not prove_no_lookahead:
         raise Failure("missing option `--out`", "name a folder for the artifacts")
+    if out is not None:
+        for place in [out] if len(names) == 1 else [out / name for name in names]:
+            require_writable(place)
+        if len(names) > 1:
+            require_shared(out)
+    bound = asked.bound(names)
     with given([*bars, *(more or [])]) as found:
-        runs = [asked.bound(name, found, out, alone=len(names) == 1) for name in names]
+        runs = [asked.runnable(each, found, out, alone=len(names) == 1) for each in bound]
     told, well = _run(runs, found.sources, asked)
     if format_ is Format.JSON:
         print_json(next(iter(told.values())) if len(told) == 1 else {"engines": told})
     raise typer.Exit(Exit.DONE if well else Exit.FINDING)
+
+
+def _windows(*, walk: bool, train: int | None, test: int | None, embargo: int | None) -> Windows | None:
+    """The windows of a walk-forward, if one is asked for. Raises Failure for windows that nothing would use."""
+    given_ = {"--train": train, "--test": test, "--embargo": embargo}
+    idle = next((name for name, value in given_.items() if value is not None), None)
+    if not walk and idle is not None:
+        raise Failure(f"`{idle}` says nothing without `--walk-forward`")
+    return Windows(train or _TRAIN, test or _TEST, _EMBARGO if embargo is None else embargo) if walk else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +142,35 @@ class _Asked:
     windows: Windows | None
     format: Format
 
-    def bound(self, engine: str, found: Given, out: Path | None, *, alone: bool) -> Runnable:
+    def bound(self, engines: Sequence[str]) -> list[tuple[Bound, dict[str, Bound]]]:
+        """Engines as they are and under each stress. Raises PolicyError with everything that is in the way of any."""
+        found: list[tuple[Bound, dict[str, Bound]]] = []
+        faults: dict[tuple[str, str], Diagnostic] = {}
+        for engine in engines:
+            under: dict[str, Bound] = {}
+            for name in ("", *self.stresses):
+                overlays = [*self.overlays, *([name] if name else [])]
+                try:
+                    under[name] = bind(self.policies, engine, as_of=self.as_of, overlays=overlays)
+                except PolicyError as fault:
+                    faults |= {(str(each.span), each.message): each for each in fault.diagnostics}
+            if not faults:
+                found.append((under.pop(""), under))
+        if faults:
+            raise PolicyError(list(faults.values()))
+        return found
+
+    def runnable(
+        self, engine: tuple[Bound, dict[str, Bound]], found: Given, out: Path | None, *, alone: bool
+    ) -> Runnable:
         """An engine with its bars. Beside other engines, each is given those of its own timeframes."""
-        bound = bind(self.policies, engine, as_of=self.as_of, overlays=self.overlays)
-        under = {
-            name: bind(self.policies, engine, as_of=self.as_of, overlays=[*self.overlays, name])
-            for name in self.stresses
-        }
-        bars = between(load_bars(bound, found.paths), self.start, self.end)
+        bound, under = engine
+        bars, name = between(load_bars(bound, found.paths), self.start, self.end), bound.bundle.engine
         own = bars if alone else [bar for bar in bars if bar.timeframe in bound.bundle.timeframes]
         if not own:
             known = ", ".join(f"`{each}`" for each in bound.bundle.timeframes)
-            raise Failure(f"no bar is of a timeframe that `{engine}` trades", f"it trades {known}")
-        return Runnable(bound, under, own, out if out is None or alone else out / engine)
+            raise Failure(f"no bar is of a timeframe that `{name}` trades", f"it trades {known}")
+        return Runnable(bound, under, own, out if out is None or alone else out / name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +201,8 @@ def _run(runs: Sequence[Runnable], sources: Sequence[Source], asked: _Asked) -> 
     places = [(run, run.out) for run in runs if run.out is not None]
     if not places or not all(proof.holds for proof in proofs.values()):
         return told, all(proof.holds for proof in proofs.values())
-    walked = {} if asked.windows is None else {run.engine: _walked(run, asked.windows) for run in runs}
-    ran = backtested(runs, sources)
+    walked = {} if asked.windows is None else _walked(runs, asked.windows)
+    ran = backtested(runs, sources, {name: {WALK_FORWARD: found.to_bytes()} for name, found in walked.items()})
     for run, out in places:
         of = ran[run.engine]
         told[run.engine] = {**of.to_json(), **({"lookahead": told[run.engine]} if proofs else {})}
@@ -168,7 +210,6 @@ def _run(runs: Sequence[Runnable], sources: Sequence[Source], asked: _Asked) -> 
             say(*summary_lines(of.base), "", *stop_lines(of.base), *stress_lines(of), *denial_lines(of.base))
         found = walked.get(run.engine)
         if found is not None:
-            (out / WALK_FORWARD).write_bytes(found.to_bytes())
             told[run.engine]["walk_forward"] = found.to_json()
             if text:
                 say(*walk_lines(found))
@@ -177,9 +218,15 @@ def _run(runs: Sequence[Runnable], sources: Sequence[Source], asked: _Asked) -> 
     return told, all(of.base.failed is None for of in ran.values())
 
 
-def _walked(run: Runnable, windows: Windows) -> WalkForward:
-    with progress(f"walk-forward of {run.bound.bundle.engine}", "runs") as move:
-        return walk_forward(run.bound.guards, run.bars, windows, on_progress=move)
+def _walked(runs: Sequence[Runnable], windows: Windows) -> dict[str, WalkForward]:
+    """The walk-forward of each engine, alone; none is begun before it is known that all have something to choose."""
+    for run in runs:
+        ordering(run.bound.guards)
+    found = {}
+    for run in runs:
+        with progress(f"walk-forward of {run.engine}", "runs") as move:
+            found[run.engine] = walk_forward(run.bound.guards, run.bars, windows, on_progress=move)
+    return found
 
 
 def walk_lines(walked: WalkForward) -> list[str]:
@@ -199,10 +246,21 @@ def _fold_row(fold: Fold) -> list[str]:
     return [*days, chosen, *gains, f"{tested.max_drawdown:.1%}", f"{tested.denied:,}", str(tested.halts)]
 
 
-def backtested(runs: Sequence[Runnable], sources: Sequence[Source] = ()) -> dict[str, Battery]:
-    """Run the backtests of engines together, and the same under each stress, under one progress bar."""
+def backtested(
+    runs: Sequence[Runnable], sources: Sequence[Source] = (), beside: Mapping[str, Mapping[str, bytes]] | None = None
+) -> dict[str, Battery]:
+    """Run the backtests of engines together, and the same under each stress, under one progress bar.
+
+    `beside` are, by engine, files that are to lie beside those of its run.
+    """
     seats = [
-        Seat(run.bound.guards, {name: each.guards for name, each in run.stresses.items()}, run.bars, run.out)
+        Seat(
+            run.bound.guards,
+            {name: each.guards for name, each in run.stresses.items()},
+            run.bars,
+            run.out,
+            beside=(beside or {}).get(run.engine, {}),
+        )
         for run in runs
     ]
     bars = sum(len(run.bars) * (1 + len(run.stresses)) for run in runs)

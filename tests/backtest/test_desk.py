@@ -224,6 +224,8 @@ def test_a_desk_is_replayed_from_each_of_its_folders_and_told_apart_from_a_run_a
         assert (found.same, found.differences) == (True, ())
         assert [each.bundle.engine for each in run.others] == [other for other in names if other != name]
         assert (tmp_path / name / "stress" / "slippage_x2" / "manifest.json").is_file()
+        # The run under stress is a run of its own, whose report is that of the whole folder.
+        assert replay(read_run(tmp_path / name / "stress" / "slippage_x2"), bars).same
         assert f"one stream with {run.others[0].bundle.engine}:" in (tmp_path / name / "report.html").read_text()
     run_batteries([Seat(real("MAIN"), {}, bars, tmp_path / "alone")])
     given = {change.name for change in compare(tmp_path / "alone", tmp_path / "MAIN").given}

@@ -152,6 +152,9 @@ def test_every_bad_row_of_every_file_is_reported_in_one_run(mqk: Mqk, tmp_path: 
         (("--bars", "BARS", "--start", "2004-01-02", "--end", "2004-01-01"), "is before"),
         (("--bars", "BARS", "--overlay", "slipage_x2"), "did you mean `slippage_x2`?"),
         (("--bars", "BARS", "--end", "soon"), "is not a date"),
+        (("--bars", "BARS", "--train", "10"), "`--train` says nothing without `--walk-forward`"),
+        (("--bars", "BARS", "--engine", "MAIN,MAIN"), "names `MAIN` twice"),
+        (("--bars", "BARS", "--engine", ","), "names no engine"),
         ((), "--bars"),
     ],
 )
@@ -160,6 +163,37 @@ def test_what_cannot_be_run_is_bad_input(mqk: Mqk, bars: Path, options: tuple[st
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.usefixtures("policies")
+def test_every_engine_and_every_stress_that_is_none_is_told_at_once(mqk: Mqk, bars: Path) -> None:
+    ended = backtest(mqk, "--bars", bars, "--engine", "MAIN,MAIM", "--stress", "slipage_x2,fees_hig")
+    assert (ended.code, ended.out) == (2, "")
+    for words in (
+        "there is no engine `MAIM`",
+        "`slipage_x2`",
+        "did you mean `slippage_x2`?",
+        "did you mean `fees_high`?",
+    ):
+        assert ended.err.count(words) == 1
+
+
+@pytest.mark.usefixtures("policies")
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = mqk("backtest", "--engine", "MAIN", "--bars", bars, "--out", "file/out", "--prove-no-lookahead")
+    assert (ended.code, ended.out) == (2, "")
+    assert "`file/out` cannot be made" in ended.err
+
+
+@pytest.mark.usefixtures("policies")
+def test_several_engines_do_not_move_in_with_the_run_of_one(mqk: Mqk, tmp_path: Path, bars: Path) -> None:
+    assert backtest(mqk, "--bars", bars).code == 0
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    ended = backtest(mqk, "--bars", bars, "--engine", "MAIN,EXP")
+    assert (ended.code, ended.out) == (2, "")
+    assert "`out` holds the run of one engine" in ended.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
 
 
 @pytest.mark.usefixtures("policies")
