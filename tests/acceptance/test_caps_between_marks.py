@@ -5,9 +5,10 @@ at which worst price, and what is paid for it. It holds each cap as it is writte
 very instant, with no tolerance. A price may take the book over a cap, or nearer to it than getting out would cost; what
 was within it by as much when the price came, or was allowed since, stays within it until the next price comes.
 
-Two things lie outside of the claim. A stop fills where the market has come to it, which is a price. And ways out are
-free, so that none of them is refused for what it costs: of each symbol one order out, at the worst that a market order
-costs, is taken off equity beforehand, and no way out here has a limit that is worse than that.
+Three things lie outside of the claim. A stop fills where the market has come to it, which is a price. Ways out are free,
+so that none of them is refused for what it costs: of each symbol one order out, at the worst that a market order costs,
+is taken off equity beforehand, and no way out here has a limit that is worse than that. And a cap on one symbol, or one
+group, is not asked about orders of others: what their fills cost, to the micro, is not held against it.
 """
 
 from __future__ import annotations
@@ -90,6 +91,13 @@ class Books:
         }
 
 
+def concerns(cap: str, symbol: str) -> bool:
+    """Whether orders of a symbol are held against a cap: those on the whole book are, by all of them."""
+    if cap == "max_group":
+        return symbol in TECHNOLOGY
+    return not cap.startswith("max_position") or cap.endswith(symbol)
+
+
 class Between(RuleBasedStateMachine):
     """Any sequence of prices, wishes and answers of the broker."""
 
@@ -100,7 +108,7 @@ class Between(RuleBasedStateMachine):
         super().__init__()
         chosen = guards(
             *((name, parse_ratio(text)) for name, text in CAPS.items()), ("allow_short", self.allow_short),
-            shadow=WATCHING, overlays=self.overlays, also=("CAP-01b", "CAP-03", "CAP-04", "CAP-04b", "CAP-16"),
+            shadow=WATCHING, overlays=self.overlays, also=("CAP-03", "CAP-04", "CAP-16"),
         )  # fmt: skip
         self.desk = Desk(chosen)
         self.ratios: dict[str, Fraction] = {}
@@ -111,6 +119,8 @@ class Between(RuleBasedStateMachine):
         self.books = Books(self.desk.state.ledger.cash)
         self.minute, self.ex = 0, DAY
         self.within: set[str] = set()
+        # By cap, what fills of symbols that it is not on have taken off equity since it was last held against.
+        self.paid: dict[str, int] = {}
         self.taken()
 
     def taken(self) -> None:
@@ -118,6 +128,7 @@ class Between(RuleBasedStateMachine):
         self.desk.state.show_all()
         left = self.books.equity() - self.desk.state.account.close_out_costs
         figures = self.books.figures()
+        self.paid = dict.fromkeys(self.ratios, 0)
         self.within = {name for name, ratio in self.ratios.items() if figures[name] <= ratio * left}
 
     def told(self, effects: list[Effect]) -> None:
@@ -135,11 +146,9 @@ class Between(RuleBasedStateMachine):
             else:
                 continue
             if not order.reduce_only:
-                # What it costs may be more than another symbol has room for: no cap on that one is asked here.
-                others = {f"max_position {symbol}" for symbol in SYMBOLS if symbol != order.symbol}
-                self.within -= others | (set() if order.symbol in TECHNOLOGY else {"max_group"})
-                held = {f"max_position {order.symbol}", "max_gross", "max_net", "max_short"}
-                self.within |= held | ({"max_group"} if order.symbol in TECHNOLOGY else set())
+                held = {name for name in self.ratios if concerns(name, order.symbol)}
+                self.within |= held
+                self.paid |= dict.fromkeys(held, 0)
 
     def price(self, symbol: str, price: int) -> None:
         """A bar at which nobody wants anything."""
@@ -220,6 +229,9 @@ class Between(RuleBasedStateMachine):
             entry.fees += fee
             books.held[order.symbol] += order.side.sign * qty
             books.cash -= order.side.sign * qty * price + fee
+            cost = order.side.sign * qty * (price - books.prices[order.symbol]) + fee
+            for cap in self.ratios:
+                self.paid[cap] += 0 if concerns(cap, order.symbol) else cost
             if not entry.left:
                 del books.working[name]
             made = Fill(f"{name}-{entry.events}", name, order.symbol, order.side.value, qty, price, fee, state.now)
@@ -281,7 +293,7 @@ class Between(RuleBasedStateMachine):
         equity, figures = self.books.equity(), self.books.figures()
         assert equity == self.desk.state.ledger.equity()
         for name in sorted(self.within):
-            assert figures[name] <= self.ratios[name] * equity, name
+            assert figures[name] <= self.ratios[name] * (equity + self.paid[name]), name
 
     @invariant()
     def the_engine_knows_all_of_it(self) -> None:
