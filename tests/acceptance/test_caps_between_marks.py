@@ -5,10 +5,10 @@ at which worst price, and what is paid for it. It holds each cap as it is writte
 very instant, with no tolerance. A price may take the book over a cap, or nearer to it than getting out would cost; what
 was within it by as much when the price came, or was allowed since, stays within it until the next price comes.
 
-Three things lie outside of the claim. A stop fills where the market has come to it, which is a price. Ways out are free,
-so that none of them is refused for what it costs: of each symbol one order out, at the worst that a market order costs,
-is taken off equity beforehand, and no way out here has a limit that is worse than that. And a cap on one symbol, or one
-group, is not asked about orders of others: what their fills cost, to the micro, is not held against it.
+Three things lie outside of the claim. A stop fills where the market has come to it, which is a price. Ways out are
+free, so that none of them is refused for what it costs: of each symbol one order out, at the worst that a market order
+costs, is taken off equity beforehand, and no way out here has a limit that is worse than that. And a cap on one symbol,
+or one group, is not asked about orders of others: what their fills cost, to the micro, is not held against it.
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ def test_what_is_the_same_is_not_looser() -> None:
         ({"when": "order.side == BUY"}, []),  # ORD-13 denies the others
         ({"when": "order.qty > 0"}, []),  # ORD-03 denies the others
         ({"require": "projected.position_value < 20_001 USD"}, ["CAP-01"]),
-        ({"require": "projected.position_value <= 20% of account.equity and order.qty < 5"}, []),
-        ({"require": "projected.position_value * 5 <= account.equity"}, []),
-        ({"require": "not (account.equity * 0.2 < projected.position_value)"}, []),
+        ({"require": "projected.position_value <= 20% of projected.equity and order.qty < 5"}, []),
+        ({"require": "projected.position_value * 5 <= projected.equity"}, []),
+        ({"require": "not (projected.equity * 0.2 < projected.position_value)"}, []),
     ],
 )
 def test_everything_about_a_rule_that_can_loosen_it_is_considered(changes: dict[str, str], rules: list[str]) -> None:
