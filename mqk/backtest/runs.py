@@ -50,8 +50,8 @@ def run_files(
     The order of `bars` does not matter: they are taken by end, then symbol. A halt stops new positions, never the run.
     `on_progress` is told (bars done, bars in all) now and then. `host` stands in for the strategies of the policy;
     `sources` say where the bars came from. A strategy that fails ends the run, whose artifacts reach up to there; the
-    summary says why. `machine` is the fingerprint to tell instead of this host's. `native` has strategies in arrays
-    played by the compiled kernel first, to pass over what is quiet; None: if it pays.
+    summary says why. `machine` is the fingerprint to tell instead of this host's. `native` has what a strategy
+    says played by the compiled kernel as far as that can, and a fresh one go on from there; None: if it pays.
 
     Raises BacktestError for bars that no engine could run on, and StrategyError for strategies that cannot be set up.
     """

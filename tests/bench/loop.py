@@ -4,6 +4,10 @@ What lives here: the bars, the strategy, the bare loop and their timing. Both tr
 open, on one symbol of a million one-minute bars and on ten of a hundred thousand, interleaved. What does not: peers
 from other packages (peers_loop.py).
 
+What is timed as playing is all that lies between the first bar and the last: the strategy asked, the kernel that plays
+what it answers, and what it played taken over by the engine and written down. What is paid once beforehand is not in
+it, and is in the figure for the whole: compiling the kernel, the bars in columns, and their hashes.
+
 The rules are MAIN's, all of them, over bars of `1m`. One limit is lifted, or the run would soon end in retreat and
 measure nothing: how many trades may lose within a week (a crossing of means on a random walk loses most of them).
 """

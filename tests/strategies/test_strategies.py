@@ -158,7 +158,14 @@ def test_one_strategy_orders_and_others_only_watch_str01() -> None:
     assert host.lookback == 55
     window, shadows = host.windows()
     assert (len(window), len(shadows)) == (0, 1)
+    ordering, beside = host.strategy, host.shadows
+    host.renew()
+    assert type(host.strategy) is type(ordering)
+    assert host.strategy is not ordering
+    assert host.shadows == beside
     idle = StrategyHost([spec("exp_meanrev_v1", shadow=True)], ["1D"])
+    idle.renew()
+    assert idle.strategy is None
     assert idle.targets(Context(1, {})) is None
 
 
