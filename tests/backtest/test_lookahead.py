@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
 
 from mqk.backtest import BacktestError
-from mqk.backtest.lookahead import prove
-from mqk.backtest.lookahead.proof import NOTHING, Answer, differing, even_cuts, telling_cuts
+from mqk.backtest.lookahead import prove, prove_each
+from mqk.backtest.lookahead.proof import NOTHING, Answer, Proof, differing, even_cuts, telling_cuts
 from mqk.policy import Span, StrategySpec
 from mqk.strategies import StrategyError
 from tests.backtest.worlds import walk
@@ -41,12 +41,31 @@ class TenthClose(ArrayLeak):
         return [told if number == 3 else 0 for number in range(len(bars.closes))]
 
 
+class Contrary(Leaky):
+    """Buys bar by bar what it sells to all bars at once."""
+
+    def long(self, context: Any) -> bool:
+        return bool(context.bars[-1].close > context.bars[0].close)
+
+    def targets(self, bars: Any) -> Sequence[int]:
+        return [7] * len(bars.closes)
+
+
 def spec(strategy: type) -> dict[str, Any]:
     name = strategy.__name__
     return {
         "strategies": [StrategySpec(name, {}, shadow=False, span=Span.nowhere(name))],
         "modules": {name: f"{strategy.__module__}:{name}"},
     }
+
+
+@pytest.fixture(scope="module")
+def told() -> Mapping[str, Proof]:
+    """Strategies that are told, each proven alone and all in one process."""
+    specs = [spec(TenthClose), spec(Contrary)]
+    strategies = [one for each in specs for one in each["strategies"]]
+    modules = {name: place for each in specs for name, place in each["modules"].items()}
+    return prove_each(guards().bundle, walk(["SPY"], 20, 3), strategies, modules=modules, cuts=6)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +96,9 @@ def test_a_leak_is_told_by_what_it_is(rate: Rate) -> None:
     assert told.source.endswith("prices.csv`")
 
 
-def test_a_leak_is_told_at_its_bar_and_decision() -> None:
+def test_a_leak_is_told_at_its_bar_and_decision(told: Mapping[str, Proof]) -> None:
     bars = walk(["SPY"], 20, 3)
-    proof = prove(guards().bundle, bars, cuts=6, **spec(TenthClose))
+    proof = told["TenthClose"]
     (leak,) = proof.leaks
     assert leak.at == bars[3].end
     assert leak.symbol == "SPY"
@@ -114,19 +133,8 @@ def test_a_proof_needs_something_to_cut() -> None:
         prove(guards().bundle, walk(["SPY"], 1, 3))
 
 
-class Contrary(Leaky):
-    """Buys bar by bar what it sells to all bars at once."""
-
-    def long(self, context: Any) -> bool:
-        return bool(context.bars[-1].close > context.bars[0].close)
-
-    def targets(self, bars: Any) -> Sequence[int]:
-        return [7] * len(bars.closes)
-
-
-def test_a_strategy_that_says_two_things_is_told() -> None:
-    proof = prove(guards().bundle, walk(["SPY"], 12, 3), cuts=2, **spec(Contrary))
-    (leak,) = proof.leaks
+def test_a_strategy_that_says_two_things_is_told(told: Mapping[str, Proof]) -> None:
+    (leak,) = told["Contrary"].leaks
     assert (leak.kind, leak.with_it, leak.without) == ("contrary", "7", '{"SPY":0}')
 
 

@@ -9,12 +9,17 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mqk.cli.main import main
 from mqk.policy import shipped_policies_dir
 from tests.backtest.worlds import walk
+from tests.cli.shell import Ended
+
+COMMAND = ["backtest", "--engine", "MAIN", "--bars", "bars"]
 
 PROJECT = """
 [build-system]
@@ -95,23 +100,39 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def mqk(desk: Path, strategies: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line with the package installed, on policies whose MAIN has these strategies."""
+@pytest.fixture
+def here(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs a command line in this process with the package installed, and in whatever processes it starts."""
+    monkeypatch.syspath_prepend(desk / "site")
+    monkeypatch.setenv("PYTHONPATH", str(desk / "site"))
+    monkeypatch.chdir(desk)
+
+    def call(strategies: str, *arguments: str) -> Ended:
+        capsys.readouterr()
+        trade(desk, strategies)
+        return Ended(main([*COMMAND, *arguments]), *capsys.readouterr())
+
+    return call
+
+
+def trade(desk: Path, strategies: str) -> None:
+    """Have MAIN trade by these strategies."""
     engine = desk / "policies" / "engines" / "main.yaml"
     shipped = (shipped_policies_dir() / "engines" / "main.yaml").read_text("utf-8")
     head, _, rest = shipped.partition("strategies:\n")
     _, mark, tail = rest.partition("\n# An ordinary moment.")
     engine.write_text(f"{head}strategies:\n{textwrap.indent(strategies, '  ')}\n{mark}{tail}", "utf-8")
+
+
+def test_an_installed_package_brings_a_strategy_that_trades_behind_every_rule(
+    desk: Path, here: Callable[..., Ended]
+) -> None:
+    trade(desk, "- id: acme_cross\n  params: {fast: 4}\n- id: acme_greedy\n  shadow: true\n")
+    command = [sys.executable, "-c", "from mqk.cli.main import run; run()", *COMMAND, "--out", "out"]
     environment = {**os.environ, "PYTHONPATH": str(desk / "site")}
-    command = [sys.executable, "-c", "from mqk.cli.main import run; run()", "backtest", "--engine", "MAIN"]
-    return subprocess.run(
-        [*command, "--bars", "bars", *arguments], cwd=desk, env=environment, capture_output=True, text=True, check=False
+    ended = subprocess.run(
+        [*command, "--format", "json"], cwd=desk, env=environment, capture_output=True, text=True, check=False
     )
-
-
-def test_an_installed_package_brings_a_strategy_that_trades_behind_every_rule(desk: Path) -> None:
-    strategies = "- id: acme_cross\n  params: {fast: 4}\n- id: acme_greedy\n  shadow: true\n"
-    ended = mqk(desk, strategies, "--out", "out", "--format", "json")
     assert ended.returncode == 0, ended.stderr
     figures = json.loads(ended.stdout)
     assert figures["orders"] > 0
@@ -119,29 +140,29 @@ def test_an_installed_package_brings_a_strategy_that_trades_behind_every_rule(de
         assert {int(row["qty"]) for row in csv.DictReader(file)} == {20}
     lines = [json.loads(line) for line in (desk / "out" / "audit.jsonl").read_text("utf-8").splitlines()]
     assert {line["data"]["strategy"] for line in lines if line["kind"] == "shadowed"} == {"acme_greedy"}
-    greedy = json.loads(mqk(desk, "- id: acme_greedy\n", "--out", "out", "--format", "json").stdout)
+    greedy = json.loads(here("- id: acme_greedy\n", "--out", "out", "--format", "json").out)
     assert (greedy["orders"], greedy["denied"] > 0) == (0, True)
 
 
-def test_what_is_wrong_with_a_plug_in_is_said_all_at_once(desk: Path) -> None:
-    ended = mqk(desk, "- id: acme_cros\n- id: acme_greedy\n  params: {fast: 4}\n", "--out", "out")
-    assert ended.returncode == 2
-    assert "did you mean `acme_cross`?" in ended.stderr
-    assert "`acme_greedy` has no parameter `fast`" in ended.stderr
-    assert "would order for one engine" in ended.stderr
+def test_what_is_wrong_with_a_plug_in_is_said_all_at_once(here: Callable[..., Ended]) -> None:
+    ended = here("- id: acme_cros\n- id: acme_greedy\n  params: {fast: 4}\n", "--out", "out")
+    assert ended.code == 2
+    assert "did you mean `acme_cross`?" in ended.err
+    assert "`acme_greedy` has no parameter `fast`" in ended.err
+    assert "would order for one engine" in ended.err
 
 
-def test_a_plug_in_that_peeks_is_caught(desk: Path) -> None:
-    ended = mqk(desk, "- id: acme_peeking\n", "--prove-no-lookahead")
-    assert ended.returncode == 1, ended.stderr
-    assert "`acme_peeking` decides by something outside its context (reads `bars/SPY_1D.csv`)" in ended.stdout
-    honest = mqk(desk, "- id: acme_cross\n", "--prove-no-lookahead")
-    assert (honest.returncode, honest.stdout.startswith("no look-ahead in `acme_cross`")) == (0, True)
+def test_a_plug_in_that_peeks_is_caught(here: Callable[..., Ended]) -> None:
+    ended = here("- id: acme_peeking\n", "--prove-no-lookahead")
+    assert ended.code == 1, ended.err
+    assert "`acme_peeking` decides by something outside its context (reads `bars/SPY_1D.csv`)" in ended.out
+    honest = here("- id: acme_cross\n", "--prove-no-lookahead")
+    assert (honest.code, honest.out.startswith("no look-ahead in `acme_cross`")) == (0, True)
 
 
-def test_bars_of_a_timeframe_that_the_engine_does_not_trade_are_refused(desk: Path) -> None:
+def test_bars_of_a_timeframe_that_the_engine_does_not_trade_are_refused(desk: Path, here: Callable[..., Ended]) -> None:
     bars = (desk / "bars" / "SPY_1D.csv").read_text("ascii").replace(",1D,", ",5m,")
     (desk / "five.csv").write_text(bars, "ascii")
-    ended = mqk(desk, "- id: acme_cross\n", "--bars", "five.csv", "--out", "out")
-    assert ended.returncode == 2
-    assert "`5m`" in ended.stderr
+    ended = here("- id: acme_cross\n", "--bars", "five.csv", "--out", "out")
+    assert ended.code == 2
+    assert "`5m`" in ended.err
