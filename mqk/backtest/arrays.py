@@ -9,8 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from ctypes import Array, c_int64
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
@@ -21,16 +21,16 @@ from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
 from mqk.engine.kernel.memory import days_of, too_fine
 from mqk.market import TIMEFRAMES, calendar_of, columns_of
-from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
-from mqk.strategies.host import ask_in_arrays
 
 if TYPE_CHECKING:
     from mqk.backtest.plain import Columns as Numbers
     from mqk.guards import GuardSet
     from mqk.market import Bar, Calendar, SessionPlan
     from mqk.policy import ExecutionPolicy
+    from mqk.strategies import SymbolBars
 
-_PRICES: Final = ("opens", "highs", "lows", "closes")
+    Rows = slice | Any
+    """Which of all bars are those of a symbol: every so many, or the numbers of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,11 @@ class Columns:
     """The bars of one run, by end and then by symbol, and the instants that they make.
 
     Columns of bars: `symbols` are numbers of `names` (sorted), prices in micros, volumes in shares; `missing` how many
-    bars of the symbol were due before and did not come, `starts` when the bar began. Columns of instants: `ends`,
-    `firsts` (the first bar of each, and one more at the end), `sessions` (numbers of `plans`), and `flags`: whether
-    something other than plain bars comes then.
+    bars of the symbol were due before and did not come, `starts` when the bar began and `due` when it ended. Columns of
+    instants: `ends`, `firsts` (the first bar of each, and one more at the end), `sessions` (numbers of `plans`),
+    `flags`: whether something other than plain bars comes then, and `stretches`: up to which instant, from there on,
+    bars simply follow those of the instant before. `days` are the plans as the kernel has them, `series` the bars of
+    each symbol once they are asked for.
     """
 
     names: tuple[str, ...]
@@ -61,6 +63,7 @@ class Columns:
     flags: array[int]
     stretches: array[int]
     due: array[int]
+    series: list[tuple[Rows, SymbolBars]] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def of(cls, bars: Sequence[Bar], guards: GuardSet) -> Columns:
@@ -338,36 +341,6 @@ def _plain_fills(policy: ExecutionPolicy) -> bool:
     other_costs = policy.commission_maximum or policy.borrow.value
     sized = policy.lot != 1 or policy.minimum.micros
     return not (by_chance or other_fees or other_costs or sized or policy.participation)
-
-
-def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
-    """What a strategy wants at every bar: it is asked once for each symbol, with the bars of that one alone.
-
-    Raises BacktestError "data" for an answer that is not one target for each bar.
-    """
-    import numpy as np  # noqa: PLC0415 - only who plays arrays pays for it
-
-    if len(columns.names) == 1:
-        bars = (columns.opens, columns.highs, columns.lows, columns.closes, columns.volumes)
-        return _asked(strategy, SymbolBars(columns.names[0], columns.ends, *bars))
-    targets = array("q", [HOLD]) * len(columns.symbols)
-    answers, symbols = np.frombuffer(targets, dtype=np.int64), np.frombuffer(columns.symbols, dtype=np.int64)
-    instants = np.frombuffer(columns.ends, dtype=np.int64)
-    firsts = np.frombuffer(columns.firsts, dtype=np.int64)
-    ends = np.repeat(instants, firsts[1:] - firsts[:-1])
-    parts = [ends, *(np.frombuffer(getattr(columns, each), dtype=np.int64) for each in (*_PRICES, "volumes"))]
-    for number, name in enumerate(columns.names):
-        theirs = np.flatnonzero(symbols == number)
-        answers[theirs] = _asked(strategy, SymbolBars(name, *(array("q", part[theirs].tobytes()) for part in parts)))
-    return targets
-
-
-def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> array[int]:
-    found = ask_in_arrays(strategy, bars)
-    answer = found if isinstance(found, array) else array("q", found)
-    if len(answer) != len(bars.closes):
-        raise BacktestError("data", f"{len(bars.closes)} bars of `{bars.symbol}` have {len(answer)} targets")
-    return answer
 
 
 def play(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from mqk.backtest.arrays import Columns, Played, kernel_of, play, targets_of
+from mqk.backtest.arrays import Columns, Played, kernel_of, play
 from mqk.backtest.asking import asked
 from mqk.backtest.audit import quoted_json
 from mqk.backtest.contrary import contrary
+from mqk.backtest.targets import targets_of
 from mqk.engine import Refused, Submit
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.adopting import Past, adopt

@@ -14,7 +14,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from mqk.backtest.arrays import Columns, kernel_of, play, targets_of
+from mqk.backtest.arrays import Columns, kernel_of, play
+from mqk.backtest.targets import by_symbol, targets_of
 from mqk.strategies import SmaCross
 from tests.bench.loop import FAST, NAMES, SHARES, SLOW, guards, minutes, peak
 
@@ -53,6 +54,7 @@ def measure_one(policies: Path, symbols: tuple[str, ...], count: int) -> Rate:
         raise SystemExit(kernel)
     start = time.perf_counter()
     columns = Columns.of(bars, set_)
+    by_symbol(columns)
     reading = time.perf_counter() - start
     strategy = SmaCross(fast=FAST, slow=SLOW, shares=SHARES)
     taken = []

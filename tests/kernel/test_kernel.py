@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqk.backtest import BacktestError, playback
-from mqk.backtest.arrays import Columns, Decided, Played, kernel_of, play, targets_of
+from mqk.backtest.arrays import Columns, Decided, Played, kernel_of, play
 from mqk.backtest.artifacts import decimal_text
 from mqk.backtest.runs import run_files
+from mqk.backtest.targets import targets_of
 from mqk.engine.kernel.compiled import Kernel
 from mqk.guards import GuardSet, compile_bundle
 from mqk.market import Bar, read_bars
