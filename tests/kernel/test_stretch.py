@@ -33,13 +33,14 @@ def memory(columns: Columns, run: Playing) -> list[int]:
     return [value for place, value in enumerate(block) if place not in _OWN]
 
 
-def same(bars: Sequence[Bar], targets: array[int], *, sparse: bool = False) -> Playing:
+def same(bars: Sequence[Bar], targets: array[int], *, sparse: bool = False, latency: int = 0) -> Playing:
     """Play bars in stretches and instant by instant: the same comes of both. Returns the first."""
-    columns = Columns.of(bars, guards())
+    set_ = guards(latency=latency)
+    columns = Columns.of(bars, set_)
     each = replace(columns, stretches=array("q", range(len(columns.ends))))
     runs = []
     for of in (columns, each):
-        run = Playing(kernel(guards()), of, 256, targets=None if sparse else targets)
+        run = Playing(kernel(set_), of, 256, targets=None if sparse else targets)
         for bar, target in enumerate(targets) if sparse else ():
             if target != HOLD:
                 run.want(bar, [(of.symbols[bar], target)])
@@ -83,6 +84,12 @@ def test_a_target_for_every_bar_is_ordered_again_when_it_was_refused() -> None:
     bars = minutes(("SPY",), 450, seed=3)
     targets = array("q", [5 if bar // 40 % 2 else 0 for bar in range(450)])
     assert Played(Columns.of(bars, guards()), same(bars, targets)).orders > 5
+
+
+def test_orders_that_travel_are_exposed_at_every_price_on_their_way() -> None:
+    bars = minutes(("IBM", "SPY"), 450, seed=6)
+    run = same(bars, wishes(len(bars), 6, 20), latency=2)
+    assert Played(Columns.of(bars, guards(latency=2)), run).orders > 5
 
 
 @pytest.mark.parametrize("broken", [2, 200, 388, 389])

@@ -14,20 +14,25 @@ from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import guard, reads, settles, show, show_count, show_element
 from mqk.engine.leeway import CLOSER, EQUITY_PARTS, HORIZON, PRICE_PARTS, TICKS
 
+# The parts of the box are powers of two: dividing by them is a shift.
+CLOSER_BITS = CLOSER.bit_length() - 1
+EQUITY_BITS = EQUITY_PARTS.bit_length() - 1
+PRICE_BITS = PRICE_PARTS.bit_length() - 1
+
 
 def settle(m: Ints, f: Ints, a: Ints) -> int:
     """Open the box around the account as it is, unless it is not certain that every rule passes within it."""
     if settles():
-        m[p.BOX] = fits(m, f, a, 1)
+        m[p.BOX] = fits(m, f, a, 0)
         if m[p.BOX] == 0:
-            m[p.BOX] = fits(m, f, a, CLOSER)
+            m[p.BOX] = fits(m, f, a, CLOSER_BITS)
     return 0
 
 
 def fits(m: Ints, f: Ints, a: Ints, closer: int) -> int:
     """Whether every rule of the account passes in a box of a size; its bounds are kept."""
     equity = m[p.EQUITY]
-    slack = abs(equity) // (EQUITY_PARTS * closer)
+    slack = abs(equity) >> (EQUITY_BITS + closer)
     now = m[p.NOW]
     armed = max(now - m[p.ARMED_AT], 0) if m[p.ARMED_AT] else 0
     m[p.BOX_LOW] = equity - slack
@@ -51,12 +56,12 @@ def fits(m: Ints, f: Ints, a: Ints, closer: int) -> int:
     show(f, "account.working_sell_value", m[p.SELL_VALUE])
     show(f, "account.working_orders", m[p.WORKING])
     show(f, "account.open_positions", m[p.OPEN])
-    if surround(m, f, PRICE_PARTS * closer) == 0 or equity + slack > p.MONEY_MOST:
+    if surround(m, f, PRICE_BITS + closer) == 0 or equity + slack > p.MONEY_MOST:
         return 0
     return guard("leeway", f, a) == 0
 
 
-def surround(m: Ints, f: Ints, parts: int) -> int:
+def surround(m: Ints, f: Ints, bits: int) -> int:
     """Show every symbol that is held, or in which orders work, with the bounds of its price; whether there is room."""
     count = 0
     least = 0
@@ -69,8 +74,9 @@ def surround(m: Ints, f: Ints, parts: int) -> int:
         if busy and count == p.POSITIONS_MOST:
             return 0
         if busy:
-            floor = m[line + p.PRICE] - m[line + p.PRICE] // parts
-            ceiling = min(m[line + p.PRICE] + m[line + p.PRICE] // parts, p.PRICE_MOST)
+            part = m[line + p.PRICE] >> bits
+            floor = m[line + p.PRICE] - part
+            ceiling = min(m[line + p.PRICE] + part, p.PRICE_MOST)
             m[line + p.FLOOR] = floor
             m[line + p.CEILING] = ceiling
             lower = exposure_at(m, line, floor)

@@ -18,7 +18,7 @@ from mqk.dsl.missing import MISSING as NOT_THERE
 from mqk.dsl.native import Native, available
 from mqk.dsl.types import Kind
 from mqk.engine.figures import names_read
-from mqk.engine.kernel import account, box, filling, loop, moments, placing, stretch, worst
+from mqk.engine.kernel import account, box, filling, loop, moments, opening, placing, stretch, worst
 from mqk.engine.kernel.places import MONEY_MOST, PRICE_MOST, SHARES_MOST, STREAMS
 from mqk.engine.leeway import MOVING, MOVING_FIELDS, worst_case
 from mqk.guards import Enforcement, Point
@@ -115,11 +115,12 @@ _FUNCTIONS: Final = (
     stretch.many,
     stretch.catch_up,
     stretch.wanted_at,
+    stretch.pass_on,
     stretch.pass_over,
-    loop.symbol_of,
-    loop.start_of,
-    loop.fill_bar,
-    loop.fill_open,
+    opening.symbol_of,
+    opening.start_of,
+    opening.fill_bar,
+    opening.fill_open,
     loop.judge_bar,
     loop.take_in,
     loop.begin,

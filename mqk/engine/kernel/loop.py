@@ -10,78 +10,11 @@ from __future__ import annotations
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.account import enter, judge_account, mark, show_time, tell_time, value
 from mqk.engine.kernel.columns import Bars, Curve
-from mqk.engine.kernel.filling import fill, fill_price, take_off
+from mqk.engine.kernel.opening import fill_open, symbol_of
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.placing import aim, answer, leave
 from mqk.engine.kernel.provided import guard, show, show_given
-from mqk.engine.kernel.stretch import pass_over
-
-
-def fill_open(m: Ints, f: Ints, a: Ints, c: Bars, first: int, stop: int, session: int, plain: int) -> int:
-    """What rests at the market when these bars open; all fills are made before any is told."""
-    filled = 0
-    for bar in range(first, stop):
-        symbol = symbol_of(m, c, bar, bar - first, plain)
-        line = m[p.AT_LINES] + symbol * p.LINE
-        if m[line + p.BUYS] + m[line + p.SELLS] != 0:
-            filled = fill_bar(m, f, a, c, bar, symbol, start_of(c, bar, stop - first, plain), session, filled)
-    m[p.FILLING] = filled
-    for number in range(filled):
-        if m[p.STOPPED] == 0:
-            row = m[m[p.AT_FILLS] + number * 2]
-            fill(m, f, a, row, m[row + p.ROW_PRICE], m[m[p.AT_FILLS] + number * 2 + 1])
-    return 0
-
-
-def symbol_of(m: Ints, c: Bars, bar: int, place: int, plain: int) -> int:
-    """The symbol of a bar; in a stretch, without looking at its column."""
-    if plain:
-        return m[m[p.AT_GROUP] + place]
-    return c.symbols[bar]
-
-
-def start_of(c: Bars, bar: int, width: int, plain: int) -> int:
-    """When a bar began; in a stretch, when the one before it ended."""
-    if plain:
-        return c.due[bar - width]
-    return c.starts[bar]
-
-
-def fill_bar(m: Ints, f: Ints, a: Ints, c: Bars, bar: int, symbol: int, start: int, session: int, filled: int) -> int:
-    """What rests at the market in the symbol of a bar as it opens, after so many fills; returns how many it is then."""
-    at = max(start, m[p.NOW])
-    low = min(c.opens[bar], c.closes[bar])
-    high = max(c.opens[bar], c.closes[bar])
-    tradable = c.lows[bar] > 0 and c.lows[bar] <= low and high <= c.highs[bar]
-    number = 0
-    begun = 0
-    while tradable and number < m[p.ACTIVE]:
-        row = m[m[p.AT_ACTIVE] + number]
-        number += 1
-        if m[row + p.ROW_SYMBOL] == symbol:
-            if begun == 0 and session != m[p.SESSION]:
-                tell_time(m, f, at)
-                enter(m, f, session)
-                judge_account(m, f, a)
-            begun = 1
-            side = m[row + p.ROW_SIDE]
-            price = fill_price(m, side, c.opens[bar], c.highs[bar], c.lows[bar], c.closes[bar])
-            # What came late never does better than at the opens it missed.
-            if m[p.LATENCY] > 0 and m[row + p.ROW_PRICE] != 0:
-                price = max(price, m[row + p.ROW_PRICE]) if side > 0 else min(price, m[row + p.ROW_PRICE])
-            meets = start >= m[row + p.ROW_AT]
-            if meets:
-                m[row + p.ROW_PRICE] = price
-            if meets and m[row + p.ROW_WAIT] > 0:
-                m[row + p.ROW_WAIT] -= 1
-            elif meets:
-                number -= 1
-                take_off(m, number)
-                m[row + p.ROW_FILLED_AT] = at
-                m[m[p.AT_FILLS] + filled * 2] = row
-                m[m[p.AT_FILLS] + filled * 2 + 1] = c.opens[bar]
-                filled += 1
-    return filled
+from mqk.engine.kernel.stretch import catch_up, pass_over
 
 
 def judge_bar(m: Ints, f: Ints, a: Ints, c: Bars, bar: int, line: int, end: int) -> int:
@@ -145,7 +78,7 @@ def begin(m: Ints, f: Ints, a: Ints, c: Bars, instant: int) -> int:
     m[p.FIRST] = first
     m[p.STOP] = stop
     m[p.END] = end
-    if m[p.ACTIVE] != 0:
+    if m[p.ACTIVE] != 0 and m[p.OPENED] != instant + 1:
         if session != m[p.SESSION] and m[p.SESSION] >= 0:
             # An order of the day that met no bar until its session closed is over: nothing that is played here.
             closed = m[m[p.AT_SESSIONS] + (session - 1) * p.PLAN + p.CLOSES]
@@ -158,15 +91,18 @@ def begin(m: Ints, f: Ints, a: Ints, c: Bars, instant: int) -> int:
         if m[p.STOPPED] != 0:
             return 0
     tell_time(m, f, end)
-    for bar in range(first, stop):
-        line = m[p.AT_LINES] + symbol_of(m, c, bar, bar - first, plain) * p.LINE
-        if plain == 0 and m[p.STOPPED] == 0:
-            judge_bar(m, f, a, c, bar, line, end)
-        if m[p.STOPPED] == 0:
-            take_in(m, f, c, bar, line, session, end)
-    if m[p.STOPPED] != 0:
-        return 0
-    m[p.TICKS] += 1
+    if plain:
+        catch_up(m, c, first, 1)
+    else:
+        for bar in range(first, stop):
+            line = m[p.AT_LINES] + c.symbols[bar] * p.LINE
+            if m[p.STOPPED] == 0:
+                judge_bar(m, f, a, c, bar, line, end)
+            if m[p.STOPPED] == 0:
+                take_in(m, f, c, bar, line, session, end)
+        if m[p.STOPPED] != 0:
+            return 0
+        m[p.TICKS] += 1
     value(m)
     judge_account(m, f, a)
     m[p.BEFORE] = m[p.ROWS]
@@ -208,7 +144,7 @@ def play(m: Ints, f: Ints, a: Ints, c: Bars, targets: Ints, curve: Curve, wants:
     while going:
         going = 0
         if m[p.STOPPED] == 0 and m[p.BEGUN] == 0:
-            pass_over(m, f, c, targets, curve, wants, last)
+            pass_over(m, f, a, c, targets, curve, wants, last)
         instant = m[p.INSTANT]
         if m[p.STOPPED] == 0 and instant < last + opened:
             if m[p.BEGUN] == 0:

@@ -96,7 +96,8 @@ END: Final = 84
 PLAIN: Final = 85  # whether that instant is one of those whose bars are known to pass
 DENSE: Final = 86  # whether every bar has a target, instead of wants
 AT_STREAMS: Final = 87  # for each stream, how many windows it has, and where they are
-SCALARS: Final = 88
+OPENED: Final = 88  # one more than the last instant of a stretch at whose open orders were filled
+SCALARS: Final = 96
 
 # -- a symbol ------------------------------------------------------------------------------------------------------
 LINE: Final = 96

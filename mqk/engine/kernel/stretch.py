@@ -10,6 +10,7 @@ from __future__ import annotations
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.account import expose, tell_time
 from mqk.engine.kernel.columns import Bars, Curve
+from mqk.engine.kernel.opening import fill_open
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import plain, scans
 
@@ -76,8 +77,11 @@ def gather(m: Ints, width: int) -> int:
     return rest
 
 
-def one(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, first: int) -> int:
-    """Pass over instants of one symbol; returns the first at which something is wanted or the box is left."""
+def one(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, first: int, want: int) -> int:
+    """Pass over instants of one symbol; returns the first at which the box is left, or something is wanted.
+
+    Of the latter, the bars are in and the account is judged: it has begun. `want` is an instant at which it is so.
+    """
     rest = gather(m, 1)
     at = m[p.AT_GROUP] + m[p.SYMBOLS]
     qty = m[at]
@@ -94,9 +98,12 @@ def one(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, 
         target = targets[(offset + instant) * dense]
         worth = rest + qty * price
         wanted = target != qty and target != p.HOLD  # noqa: PLR1714 - native code has no sets
-        if wanted or price < floor or price > ceiling or worth < low or worth > high:
+        if price < floor or price > ceiling or worth < low or worth > high:
             break
         peak = max(peak, worth)
+        if wanted or instant == want:
+            m[p.BEGUN] = 1
+            break
         curve.equity[instant] = worth
         curve.cash[instant] = cash
         instant += 1
@@ -104,7 +111,7 @@ def one(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, 
     return instant
 
 
-def many(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, first: int) -> int:
+def many(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int, first: int, want: int) -> int:
     """The same of several symbols."""
     width = m[p.PLAIN_WIDTH]
     rest = gather(m, width)
@@ -119,17 +126,21 @@ def many(m: Ints, c: Bars, targets: Ints, curve: Curve, instant: int, stop: int,
     bar = first
     while instant < stop:
         worth = rest
+        asked = 0
         apart = 0
         for place in range(width):
             price = c.closes[bar + place]
             target = targets[(bar + place) * dense]
             qty = m[held + place]
             worth += qty * price
-            wanted = target != qty and target != p.HOLD  # noqa: PLR1714 - native code has no sets
-            apart |= wanted or price < m[floors + place] or price > m[ceilings + place]
+            asked |= target != qty and target != p.HOLD  # noqa: PLR1714 - native code has no sets
+            apart |= price < m[floors + place] or price > m[ceilings + place]
         if apart or worth < low or worth > high:
             break
         peak = max(peak, worth)
+        if asked or instant == want:
+            m[p.BEGUN] = 1
+            break
         curve.equity[instant] = worth
         curve.cash[instant] = cash
         instant += 1
@@ -160,21 +171,49 @@ def catch_up(m: Ints, c: Bars, first: int, count: int) -> int:
             worth = m[line + p.QTY] * c.closes[bar]
             m[p.VALUE] += worth - m[line + p.LINE_VALUE]
             m[line + p.LINE_VALUE] = worth
+        if m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0:
             expose(m, line)
+            if c.closes[bar] < m[line + p.FLOOR] or c.closes[bar] > m[line + p.CEILING]:
+                m[p.BOX] = 0
     m[p.EQUITY] = m[p.CASH] + m[p.VALUE]
     m[p.TICKS] += count
     return 0
 
 
-def wanted_at(m: Ints, wants: Ints, stop: int) -> int:
-    """The first instant of those judged ahead that is answered with something, or `stop` where that comes before it."""
+def wanted_at(m: Ints, wants: Ints) -> int:
+    """The instant of those judged ahead that is answered next, if it is among them."""
     if m[p.WANTED] == m[p.WANTS]:
-        return stop
-    bar = wants[m[p.WANTED] * p.WANT + p.WANT_BAR]
-    return min(stop, m[p.PLAIN_FROM] + (bar - m[p.PLAIN_FIRST]) // m[p.PLAIN_WIDTH])
+        return p.NEVER
+    return m[p.PLAIN_FROM] + (wants[m[p.WANTED] * p.WANT + p.WANT_BAR] - m[p.PLAIN_FIRST]) // m[p.PLAIN_WIDTH]
 
 
-def pass_over(m: Ints, f: Ints, c: Bars, targets: Ints, curve: Curve, wants: Ints, last: int) -> int:
+def pass_on(m: Ints, f: Ints, c: Bars, targets: Ints, curve: Curve, stop: int, want: int) -> int:
+    """Pass over instants that are known to be plain, as many as nothing comes of; returns how many."""
+    instant = m[p.INSTANT]
+    width = m[p.PLAIN_WIDTH]
+    first = m[p.PLAIN_FIRST] + (instant - m[p.PLAIN_FROM]) * width
+    if c.due[first + (stop - 1 - instant) * width] > m[p.BOX_UNTIL]:
+        return 0
+    passed = instant
+    if width == 1:
+        passed = one(m, c, targets, curve, instant, stop, first, want)
+    else:
+        passed = many(m, c, targets, curve, instant, stop, first, want)
+    count = passed - instant + m[p.BEGUN]
+    if count > 0:
+        final = first + (count - 1) * width
+        tell_time(m, f, c.due[final])
+        catch_up(m, c, first, count)
+        m[p.INSTANT] = passed
+        m[p.PLAIN] = 1
+        m[p.FIRST] = final
+        m[p.STOP] = final + width
+        m[p.END] = c.due[final]
+        m[p.BEFORE] = m[p.ROWS]
+    return passed - instant
+
+
+def pass_over(m: Ints, f: Ints, a: Ints, c: Bars, targets: Ints, curve: Curve, wants: Ints, last: int) -> int:
     """Pass over instants while nothing is wanted and the account stays in its box."""
     going = m[p.INSTANT] < last
     while going:
@@ -184,22 +223,14 @@ def pass_over(m: Ints, f: Ints, c: Bars, targets: Ints, curve: Curve, wants: Int
         if instant >= m[p.PLAIN_UNTIL] and instant < m[p.STRETCH]:
             look_ahead(m, c, instant, m[p.STRETCH])
         stop = min(m[p.PLAIN_UNTIL], last)
-        if instant < stop:
-            stop = wanted_at(m, wants, stop)
         going = False
-        if m[p.ACTIVE] == 0 and m[p.BOX] != 0 and instant < stop:
-            first = m[p.PLAIN_FIRST] + (instant - m[p.PLAIN_FROM]) * m[p.PLAIN_WIDTH]
-            final = first + (stop - 1 - instant) * m[p.PLAIN_WIDTH]
-            if c.due[final] <= m[p.BOX_UNTIL]:
-                passed = instant
-                if m[p.PLAIN_WIDTH] == 1:
-                    passed = one(m, c, targets, curve, instant, stop, first)
-                else:
-                    passed = many(m, c, targets, curve, instant, stop, first)
-                if passed > instant:
-                    tell_time(m, f, c.due[first + (passed - 1 - instant) * m[p.PLAIN_WIDTH]])
-                    catch_up(m, c, first, passed - instant)
-                    m[p.INSTANT] = passed
-                    # On into the next bars to be judged; anything else is for the loop.
-                    going = passed == m[p.PLAIN_UNTIL] and passed < last
+        if instant < stop:
+            if m[p.ACTIVE] != 0:
+                first = m[p.PLAIN_FIRST] + (instant - m[p.PLAIN_FROM]) * m[p.PLAIN_WIDTH]
+                m[p.OPENED] = instant + 1
+                fill_open(m, f, a, c, first, first + m[p.PLAIN_WIDTH], m[p.SESSION], 1)
+            if m[p.ACTIVE] == 0 and m[p.BOX] != 0 and m[p.STOPPED] == 0:
+                pass_on(m, f, c, targets, curve, stop, wanted_at(m, wants))
+                # On into the next bars to be judged; anything else is for the loop.
+                going = m[p.INSTANT] == m[p.PLAIN_UNTIL] and m[p.INSTANT] < last
     return 0
