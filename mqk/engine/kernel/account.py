@@ -129,6 +129,25 @@ def expose(m: Ints, line: int) -> int:
     return 0
 
 
+def mind(m: Ints, line: int) -> int:
+    """Keep the table of the symbols that are held, or in which orders work; others have a box without bounds."""
+    busy = m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0
+    at = m[line + p.BUSY_AT]
+    if busy and at == 0:
+        m[m[p.AT_BUSY] + m[p.BUSY]] = line
+        m[p.BUSY] += 1
+        m[line + p.BUSY_AT] = m[p.BUSY]
+    if at != 0 and busy == 0:
+        final = m[m[p.AT_BUSY] + m[p.BUSY] - 1]
+        m[m[p.AT_BUSY] + at - 1] = final
+        m[final + p.BUSY_AT] = at
+        m[line + p.BUSY_AT] = 0
+        m[p.BUSY] -= 1
+        m[line + p.FLOOR] = 0
+        m[line + p.CEILING] = p.PRICE_MOST
+    return 0
+
+
 def mark(m: Ints, line: int, price: int) -> int:
     """Value a symbol at a price from now on; the peak is left alone."""
     m[line + p.PRICE] = price
@@ -192,8 +211,8 @@ def show_nets(m: Ints, f: Ints) -> int:
     """Show longs less shorts, as far as working orders can take them."""
     highest = 0
     lowest = 0
-    for symbol in range(m[p.SYMBOLS]):
-        line = m[p.AT_LINES] + symbol * p.LINE
+    for number in range(m[p.BUSY]):
+        line = m[m[p.AT_BUSY] + number]
         price = m[line + p.PRICE]
         most = m[line + p.QTY] + m[line + p.WORKING_BUY]
         least = m[line + p.QTY] - m[line + p.WORKING_SELL]
@@ -210,8 +229,8 @@ def show_sides(m: Ints, f: Ints) -> int:
     longs = 0
     shorts = 0
     opening = 0
-    for symbol in range(m[p.SYMBOLS]):
-        line = m[p.AT_LINES] + symbol * p.LINE
+    for number in range(m[p.BUSY]):
+        line = m[m[p.AT_BUSY] + number]
         price = m[line + p.PRICE]
         longs += max(m[line + p.QTY] + m[line + p.WORKING_BUY], 0) * max(price, m[line + p.BUY_PRICE])
         shorts += max(m[line + p.WORKING_SELL] - m[line + p.QTY], 0) * max(price, m[line + p.SELL_PRICE])
@@ -226,8 +245,8 @@ def show_margin(m: Ints, f: Ints) -> int:
     """Show what is held, long and short, at the last prices."""
     longs = 0
     shorts = 0
-    for symbol in range(m[p.SYMBOLS]):
-        worth = m[m[p.AT_LINES] + symbol * p.LINE + p.LINE_VALUE]
+    for number in range(m[p.BUSY]):
+        worth = m[m[m[p.AT_BUSY] + number] + p.LINE_VALUE]
         longs += max(worth, 0)
         shorts += max(-worth, 0)
     show(f, "margin.long_value", longs)
@@ -244,28 +263,25 @@ def average(m: Ints, line: int) -> int:
 
 
 def show_positions(m: Ints, f: Ints) -> int:
-    """Show every symbol that is held, or in which orders work, by symbol."""
-    count = 0
-    for symbol in range(m[p.SYMBOLS]):
-        line = m[p.AT_LINES] + symbol * p.LINE
-        busy = m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0
-        if busy and count == p.POSITIONS_MOST:
-            m[p.STOPPED] = p.TOO_LARGE
-        elif busy:
-            show_element(f, "positions", count, "symbol", m[line + p.WORD])
-            show_element(f, "positions", count, "qty", m[line + p.QTY])
-            show_element(f, "positions", count, "working_buy", m[line + p.WORKING_BUY])
-            show_element(f, "positions", count, "working_sell", m[line + p.WORKING_SELL])
-            show_element(f, "positions", count, "price", m[line + p.PRICE])
-            show_element(f, "positions", count, "value", m[line + p.LINE_VALUE])
-            show_element(f, "positions", count, "exposure", m[line + p.LINE_EXPOSURE])
-            show_element(f, "positions", count, "cost", abs(m[line + p.COST]))
-            show_element(f, "positions", count, "unrealised", m[line + p.LINE_VALUE] - m[line + p.COST])
-            if m[line + p.QTY] != 0:
-                show_element(f, "positions", count, "average_price", average(m, line))
-            given(f, "positions", count, "average_price", m[line + p.QTY] != 0)
-            count += 1
-    show_count(f, "positions", count)
+    """Show every symbol that is held, or in which orders work."""
+    if m[p.BUSY] > p.POSITIONS_MOST:
+        m[p.STOPPED] = p.TOO_LARGE
+        return 0
+    for number in range(m[p.BUSY]):
+        line = m[m[p.AT_BUSY] + number]
+        show_element(f, "positions", number, "symbol", m[line + p.WORD])
+        show_element(f, "positions", number, "qty", m[line + p.QTY])
+        show_element(f, "positions", number, "working_buy", m[line + p.WORKING_BUY])
+        show_element(f, "positions", number, "working_sell", m[line + p.WORKING_SELL])
+        show_element(f, "positions", number, "price", m[line + p.PRICE])
+        show_element(f, "positions", number, "value", m[line + p.LINE_VALUE])
+        show_element(f, "positions", number, "exposure", m[line + p.LINE_EXPOSURE])
+        show_element(f, "positions", number, "cost", abs(m[line + p.COST]))
+        show_element(f, "positions", number, "unrealised", m[line + p.LINE_VALUE] - m[line + p.COST])
+        if m[line + p.QTY] != 0:
+            show_element(f, "positions", number, "average_price", average(m, line))
+        given(f, "positions", number, "average_price", m[line + p.QTY] != 0)
+    show_count(f, "positions", m[p.BUSY])
     return 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.places import Ints
-from mqk.engine.kernel.provided import guard, reads, settles, show, show_count, show_element
+from mqk.engine.kernel.provided import guard, settles, show, show_count, show_element
 from mqk.engine.leeway import CLOSER, EQUITY_PARTS, HORIZON, PRICE_PARTS, TICKS
 
 # The parts of the box are powers of two: dividing by them is a shift.
@@ -63,46 +63,39 @@ def fits(m: Ints, f: Ints, a: Ints, closer: int) -> int:
 
 def surround(m: Ints, f: Ints, bits: int) -> int:
     """Show every symbol that is held, or in which orders work, with the bounds of its price; whether there is room."""
-    count = 0
     least = 0
     most = 0
-    for symbol in range(m[p.SYMBOLS]):
-        line = m[p.AT_LINES] + symbol * p.LINE
-        busy = m[line + p.QTY] != 0 or m[line + p.WORKING_BUY] != 0 or m[line + p.WORKING_SELL] != 0
-        m[line + p.FLOOR] = 0
-        m[line + p.CEILING] = p.PRICE_MOST
-        if busy and count == p.POSITIONS_MOST:
-            return 0
-        if busy:
-            part = m[line + p.PRICE] >> bits
-            floor = m[line + p.PRICE] - part
-            ceiling = min(m[line + p.PRICE] + part, p.PRICE_MOST)
-            m[line + p.FLOOR] = floor
-            m[line + p.CEILING] = ceiling
-            lower = exposure_at(m, line, floor)
-            higher = exposure_at(m, line, ceiling)
-            least += lower
-            most += higher
-            if reads("positions"):
-                one = m[line + p.QTY] * floor
-                other = m[line + p.QTY] * ceiling
-                show_element(f, "positions", count, "symbol", m[line + p.WORD])
-                show_element(f, "positions", count, "qty", m[line + p.QTY])
-                show_element(f, "positions", count, "working_buy", m[line + p.WORKING_BUY])
-                show_element(f, "positions", count, "working_sell", m[line + p.WORKING_SELL])
-                show_element(f, "positions", count, "cost", abs(m[line + p.COST]))
-                show_element(f, "positions", count, "price_low", floor)
-                show_element(f, "positions", count, "price_high", ceiling)
-                show_element(f, "positions", count, "exposure_low", lower)
-                show_element(f, "positions", count, "exposure_high", higher)
-                show_element(f, "positions", count, "value_low", min(one, other))
-                show_element(f, "positions", count, "value_high", max(one, other))
-                show_element(f, "positions", count, "unrealised_low", min(one, other) - m[line + p.COST])
-                show_element(f, "positions", count, "unrealised_high", max(one, other) - m[line + p.COST])
-            count += 1
+    if m[p.BUSY] > p.POSITIONS_MOST:
+        return 0
+    for number in range(m[p.BUSY]):
+        line = m[m[p.AT_BUSY] + number]
+        part = m[line + p.PRICE] >> bits
+        floor = m[line + p.PRICE] - part
+        ceiling = min(m[line + p.PRICE] + part, p.PRICE_MOST)
+        m[line + p.FLOOR] = floor
+        m[line + p.CEILING] = ceiling
+        lower = exposure_at(m, line, floor)
+        higher = exposure_at(m, line, ceiling)
+        least += lower
+        most += higher
+        one = m[line + p.QTY] * floor
+        other = m[line + p.QTY] * ceiling
+        show_element(f, "positions", number, "symbol", m[line + p.WORD])
+        show_element(f, "positions", number, "qty", m[line + p.QTY])
+        show_element(f, "positions", number, "working_buy", m[line + p.WORKING_BUY])
+        show_element(f, "positions", number, "working_sell", m[line + p.WORKING_SELL])
+        show_element(f, "positions", number, "cost", abs(m[line + p.COST]))
+        show_element(f, "positions", number, "price_low", floor)
+        show_element(f, "positions", number, "price_high", ceiling)
+        show_element(f, "positions", number, "exposure_low", lower)
+        show_element(f, "positions", number, "exposure_high", higher)
+        show_element(f, "positions", number, "value_low", min(one, other))
+        show_element(f, "positions", number, "value_high", max(one, other))
+        show_element(f, "positions", number, "unrealised_low", min(one, other) - m[line + p.COST])
+        show_element(f, "positions", number, "unrealised_high", max(one, other) - m[line + p.COST])
     show(f, "account_low.gross_exposure", least)
     show(f, "account_high.gross_exposure", most)
-    show_count(f, "positions", count)
+    show_count(f, "positions", m[p.BUSY])
     return most <= p.MONEY_MOST
 
 

@@ -69,6 +69,7 @@ _FUNCTIONS: Final = (
     account.enter,
     account.value,
     account.expose,
+    account.mind,
     account.mark,
     account.show_time,
     account.show_account,

@@ -63,6 +63,7 @@ class Memory:
             (p.AT_FILLS, 2 * p.ACTIVE_MOST),
             (p.AT_MOMENTS, moment * rows_most if keeps else 0),
             (p.AT_HELD, p.HOLDING * held_most),
+            (p.AT_BUSY, len(symbols)),
             (p.AT_GROUP, 4 * len(symbols)),
             (p.AT_STREAMS, (len(windows) + 1) * len(p.STREAMS)),
         )
@@ -80,6 +81,7 @@ class Memory:
             line = block[p.AT_LINES] + number * p.LINE
             block[line + p.WORD] = kernel.layout.word(symbol)
             block[line + p.CLOSED_AT] = block[line + p.BAR_SESSION] = -1
+            block[line + p.CEILING] = p.PRICE_MOST
         memmove(addressof(block) + 8 * block[p.AT_SESSIONS], days.buffer_info()[0], 8 * len(days))
         for number, spec in enumerate(windows):
             first = block[p.AT_WINDOWS] + number * p.WINDOW

@@ -97,6 +97,8 @@ PLAIN: Final = 85  # whether that instant is one of those whose bars are known t
 DENSE: Final = 86  # whether every bar has a target, instead of wants
 AT_STREAMS: Final = 87  # for each stream, how many windows it has, and where they are
 OPENED: Final = 88  # one more than the last instant of a stretch at whose open orders were filled
+BUSY: Final = 89  # symbols that are held, or in which orders work, and the table of their lines
+AT_BUSY: Final = 90
 SCALARS: Final = 96
 
 # -- a symbol ------------------------------------------------------------------------------------------------------
@@ -130,6 +132,7 @@ BUY_PRICE: Final = 25  # the dearest worst price of buy orders at work, zero wit
 SELL_PRICE: Final = 26
 FLOOR: Final = 27  # between which and the next the price may move within the box
 CEILING: Final = 28
+BUSY_AT: Final = 29  # where in the table of busy symbols it is, counted from one; zero when it is in none
 LOTS: Final = 32  # pairs of shares and price, in a ring
 LOTS_MOST: Final = 32
 

@@ -7,7 +7,7 @@ What does not: fills (filling.py), and orders of other kinds than market orders.
 from __future__ import annotations
 
 from mqk.engine.kernel import places as p
-from mqk.engine.kernel.account import expose, judge_account, record, show_account, show_time, show_window
+from mqk.engine.kernel.account import expose, judge_account, mind, record, show_account, show_time, show_window
 from mqk.engine.kernel.moments import keep
 from mqk.engine.kernel.places import Ints
 from mqk.engine.kernel.provided import broken, denies, errors, guard, reads, show, show_given, side_word
@@ -154,6 +154,7 @@ def work(m: Ints, row: int, line: int, times: int) -> int:
         m[p.SELL_VALUE] += qty * m[row + p.ROW_WORST]
         m[line + p.SELL_PRICE] = dearest(m, row, line, times)
     m[p.WORKING] += times
+    mind(m, line)
     expose(m, line)
     return 0
 

@@ -38,8 +38,8 @@ def close_out(m: Ints, judged: int) -> int:
         row = m[m[p.AT_ACTIVE] + number]
         if row != judged:
             total += costs(m, row, m[p.AT_LINES] + m[row + p.ROW_SYMBOL] * p.LINE)
-    for symbol in range(m[p.SYMBOLS]):
-        line = m[p.AT_LINES] + symbol * p.LINE
+    for number in range(m[p.BUSY]):
+        line = m[m[p.AT_BUSY] + number]
         most = max(m[line + p.QTY] + m[line + p.WORKING_BUY], m[line + p.WORKING_SELL] - m[line + p.QTY])
         total += way_out(m, most, m[line + p.PRICE])
     return total
