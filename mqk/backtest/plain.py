@@ -54,8 +54,11 @@ class Instants:
         self.until = until
 
     @classmethod
-    def of(cls, stream: Sequence[Bar], columns: Columns, calendar: Calendar, guards: GuardSet) -> Instants:
-        """Look at all bars of a stream that is in order of its ends; `columns` are its numbers."""
+    def of(cls, stream: Sequence[Bar], columns: Columns, calendar: Calendar, guards: GuardSet | None) -> Instants:
+        """Look at all bars of a stream that is in order of its ends; `columns` are its numbers.
+
+        Without `guards`, plain are all bars that simply follow each other, whatever the rules say of them.
+        """
         import numpy as np  # noqa: PLC0415 - heavy
 
         series, table = columns
@@ -78,16 +81,12 @@ class Instants:
             rows = np.flatnonzero(table[:, 0] == number)
             regular = _regular(calendar, opens, closes, timeframe)
             good = _follows(table[rows], session[place[rows]], opens, closes, regular, TIMEFRAMES[timeframe])
-            ours = tuple(i for i, rule in enumerate(guards.bar.rules) if rule.symbols is None or symbol in rule.symbols)
-            if ours not in scans:
-                scans[ours] = _scan(guards.bar, ours)
-            scan = scans[ours]
-            if scan is None:
-                good[:] = False
-            else:
-                there = np.flatnonzero(good)
-                judged = scan([stream[row] for row in rows.tolist()], None, None)
-                good[there] &= np.frombuffer(judged, np.uint8)[there] == 1
+            if guards is not None:
+                rules = enumerate(guards.bar.rules)
+                ours = tuple(i for i, rule in rules if rule.symbols is None or symbol in rule.symbols)
+                if ours not in scans:
+                    scans[ours] = _scan(guards.bar, ours)
+                good &= _passes(scans[ours], stream, rows, good)
             for bad in np.flatnonzero(~good):
                 # From the bar before on, it was awaited: whether it was late is for the clock to say.
                 begin = place[rows[bad - 1]] + 1 if bad else place[rows[bad]]
@@ -97,6 +96,18 @@ class Instants:
         following = np.flatnonzero(breaks)
         until = following[np.searchsorted(following, np.arange(len(first)), "left")]
         return cls(array("q", starts.astype(np.int64).tobytes()), array("q", until.astype(np.int64).tobytes()))
+
+
+def _passes(scan: Callable[..., bytearray] | None, stream: Sequence[Bar], rows: Any, good: Any) -> Any:
+    """For each bar of one symbol, whether it passes every rule, of those that are good so far."""
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    found = np.zeros(len(rows), bool)
+    if scan is not None:
+        there = np.flatnonzero(good)
+        judged = scan([stream[row] for row in rows.tolist()], None, None)
+        found[there] = np.frombuffer(judged, np.uint8)[there] == 1
+    return found
 
 
 def _regular(calendar: Calendar, opens: Any, closes: Any, timeframe: str) -> Any:

@@ -75,18 +75,22 @@ def played(
     """
     guards = state.guards
     calendar = calendar_of(guards.bundle.calendar)
-    instants = Instants.of(stream, columns, calendar, guards)
     ahead.prepare(state)
     run = _Run(guards, state, record, [*beside, *stream], ends or {})
     if beside:
         run.beside = Beside(state, beside)
     first = stream[0].end if beside else run.feed.first_end
-    if first < stream[-1].end:
-        native, instants.until = False, one_by_one(instants, stream, first)
+    alike = first >= stream[-1].end
+    # The kernel judges bars itself: what the rules say of them is looked at where it did not play all of them.
+    instants = Instants.of(stream, columns, calendar, None if native and alike else guards)
     try:
         with without_garbage_collection():
-            first = run.play_back(stream, columns, instants, on_progress) if native else 0
-            yield from run.play(stream, instants, on_progress, first=first, in_turns=in_turns)
+            begun = run.play_back(stream, columns, instants, on_progress) if native and alike else 0
+            if native and alike and begun < len(instants.until):
+                instants = Instants.of(stream, columns, calendar, guards)
+            if not alike:
+                instants.until = one_by_one(instants, stream, first)
+            yield from run.play(stream, instants, on_progress, first=begun, in_turns=in_turns)
     except CalendarError as fault:
         help_ = "cut the bars, or let the engine's policy name another calendar"
         raise BacktestError("calendar", str(fault), help_) from fault

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.quantity import DAY_MICROS, format_instant
@@ -14,6 +15,8 @@ from mqk.quantity import DAY_MICROS, format_instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+# Words that no table quotes.
+_PLAIN: Final = re.compile(r"[\w.:-]+", re.ASCII)
 # Where the date ends in an instant: `2026-06-04T`.
 _DATE: Final = 11
 
@@ -85,6 +88,8 @@ def _taken(texts: Sequence[str], places: Any) -> Any:
 
 
 def _quoted(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow((text, ""))
     return line.getvalue()[:-1]

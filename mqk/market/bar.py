@@ -10,7 +10,6 @@ import json
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -33,8 +32,7 @@ TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 _SERIES: Final = attrgetter("symbol", "timeframe")
-_NUMBERS: Final = attrgetter("end", "open", "high", "low", "close", "volume", "complete")
-_WIDTH: Final = 7
+_NUMBERS: Final = tuple(map(attrgetter, ("end", "open", "high", "low", "close", "volume", "complete")))
 
 
 class Ex(NamedTuple):
@@ -87,9 +85,10 @@ def columns_of(bars: Sequence[Bar]) -> tuple[list[tuple[str, str]], Any]:
     keys = list(map(_SERIES, bars))
     series = sorted(set(keys))
     index = {key: number for number, key in enumerate(series)}
-    table = np.empty((len(bars), 1 + _WIDTH), np.int64)
+    table = np.empty((len(bars), 1 + len(_NUMBERS)), np.int64)
     table[:, 0] = np.frombuffer(array("q", map(index.__getitem__, keys)), np.int64)
-    table[:, 1:] = np.frombuffer(array("q", chain.from_iterable(map(_NUMBERS, bars))), np.int64).reshape(-1, _WIDTH)
+    for column, number in enumerate(_NUMBERS, 1):
+        table[:, column] = np.fromiter(map(number, bars), np.int64, len(bars))
     return series, table
 
 
