@@ -38,8 +38,8 @@ class Bracket:
     """
 
     __slots__ = (
-        "asked", "best", "changes", "exposed_since", "leaving", "legs", "opened_at", "parent", "protect", "side",
-        "stop", "symbol", "take_profit", "target", "trail", "tried",
+        "asked", "best", "changes", "exposed_since", "leaving", "legs", "opened_at", "parent", "protect",
+        "side", "stop", "symbol", "take_profit", "target", "trail", "tried",
     )  # fmt: skip
 
     def __init__(self, parent: str, symbol: str, side: Side, asked: Target) -> None:
