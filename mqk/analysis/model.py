@@ -92,11 +92,3 @@ def holds(encoder: Encoder, expr: Expr) -> Term:
     """When a condition is defined and true."""
     encoded = encoder.encode(expr)
     return every([encoded.defined, encoded.value])
-
-
-def all_usable(encoder: Encoder) -> Term:
-    """That every fact met so far is there and can be used, except those that may be missing."""
-    return every(
-        unknown.usable if z3.is_true(unknown.present) else z3.Implies(unknown.present, unknown.usable)
-        for unknown in encoder.unknowns.values()
-    )

@@ -62,11 +62,6 @@ class Solver:
         """Why the last check was not decided."""
         return str(self._solver.reason_unknown())
 
-    def effort(self) -> int:
-        """The steps taken so far, in the unit of the budget."""
-        statistics = self._solver.statistics()
-        return int(statistics.get_key_value("rlimit count")) if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
-
 
 class _Asked(NamedTuple):
     """A question as it is written: equal to one that was asked in the same words."""
