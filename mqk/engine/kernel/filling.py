@@ -17,7 +17,9 @@ def fill_price(m: Ints, side: int, open_: int, high: int, low: int, close: int) 
     """The price at which a market order fills in a bar."""
     cost = m[p.BASE]
     if m[p.VOLATILITY_TOP] != 0 and high != low:
-        cost -= -(high - low) * m[p.VOLATILITY_TOP] // (close * m[p.VOLATILITY_BOTTOM]) * m[p.UNIT]
+        whole = -(-(high - low) * m[p.VOLATILITY_TOP] // (close * m[p.VOLATILITY_BOTTOM]))
+        # What is beyond the cap anyhow is bounded first: of a close of a few micros it would leave 64 bits.
+        cost += min(whole, m[p.CAP] // m[p.UNIT] + 1) * m[p.UNIT]
     return against(m, side, open_, min(cost, m[p.CAP]))
 
 
