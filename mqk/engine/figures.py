@@ -14,7 +14,7 @@ from mqk.dsl import FactRef, syntax
 from mqk.dsl.environment import DerivedRef
 from mqk.dsl.missing import MISSING
 from mqk.engine import worst
-from mqk.guards.views import HeldPosition, WorkingOrder
+from mqk.guards.views import BAR_AGE, HeldPosition, WorkingOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -86,8 +86,15 @@ def exposures(state: EngineState) -> None:
 
 
 def close_out(state: EngineState) -> None:
-    """What filling all that works, and getting out of all that is then held, costs at worst."""
+    """What filling all that works, and getting out of all that is then held, costs at worst; stale as a price is."""
     worst.show(state, busy(state), _working(state))
+    oldest, now = 0, state.clock.now
+    for symbol in state.ledger.positions:
+        line = state.lines[symbol]
+        # Trading takes no longer than time does, so that nearly always nobody has to look at the calendar.
+        if line.bar is not None and now - line.bar.end > BAR_AGE:
+            oldest = max(oldest, traded_since_bar(state, line) or 0)
+    state.account.grow_old({"close_out_costs": oldest} if oldest > BAR_AGE else _AGELESS)
 
 
 def busy(state: EngineState) -> list[Line]:
@@ -367,6 +374,7 @@ PLANNED: Final = _OF_THE_BAR | {
     "clock.time",
     "market.age",
     "feed.silent",
+    "account.close_out_costs",
 }
 
 # What a guard that is asked from outside the engine may read of it.

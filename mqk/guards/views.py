@@ -156,8 +156,9 @@ class Account(View):
         Fact(
             USD,
             "what filling all working orders and getting out of all that is then held takes off equity at worst,"
-            " fees included",
+            " fees included; as old as the oldest price of what is held",
             minimum=0,
+            max_age=BAR_AGE,
         ),
     ]
     working_orders: Annotated[int, Fact(_ORDERS, "orders not yet filled, cancelled or rejected")]
