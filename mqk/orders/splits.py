@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mqk.orders.order import Side
+from mqk.orders.order import OrderStatus, Side
 from mqk.quantity import Rounding, divide
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def split_order(order: Order, ratio: Fraction) -> Order | None:
     if left <= 0:
         return None
     asked = order.replace_qty
+    # Where no whole share of what had filled is left, nothing has.
+    nothing = not filled and order.status is OrderStatus.PARTIALLY_FILLED
     # Of a buy, limits and stops both fall to the micro below; of a sell, both rise to the one above.
     rounding = Rounding.FLOOR if order.side is Side.BUY else Rounding.CEILING
     limit, stop, limit_asked, stop_asked = (
@@ -40,6 +42,7 @@ def split_order(order: Order, ratio: Fraction) -> Order | None:
     )
     return replace(
         order,
+        status=OrderStatus.ACCEPTED if nothing else order.status,
         qty=filled + reduced + left,
         filled=filled,
         reduced=reduced,

@@ -184,3 +184,10 @@ def test_a_submit_after_a_split_is_judged_at_the_new_price() -> None:
     effects = desk.bar("SPY", 24 * 60 + 1, bar("SPY", 1, 100 * USD).close, session=TOMORROW)
     (submit,) = of(Submit, effects)
     assert submit.worst_price < 101 * USD
+
+
+def test_an_order_of_which_no_whole_share_has_filled_after_a_split_has_not_begun_to_fill() -> None:
+    order = Order("a", "SPY", Side.BUY, 100, status=OrderStatus.PARTIALLY_FILLED, filled=3)
+    after = split_order(order, Fraction(1, 7))
+    assert after is not None
+    assert (after.status, after.qty, after.filled) == (OrderStatus.ACCEPTED, 13, 0)
