@@ -12,7 +12,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from mqk.backtest import RecordedFeed, held_by
-from mqk.engine import BarArrived, BorrowCharged, ClockTicked, CorporateAction, SessionPlanned
+from mqk.engine import (
+    BarArrived,
+    BorrowCharged,
+    ClockTicked,
+    CorporateAction,
+    KillSwitch,
+    LatchReleased,
+    RunMoved,
+    SessionPlanned,
+)
 from mqk.market import calendar_of, data_sha256
 from mqk.quantity import format_instant
 from mqk.runtime.errors import FeedError
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from mqk.policy import Bundle
 
 _IN_ORDER: Final = attrgetter("end", "symbol", "timeframe")
+_SWITCHES: Final = (RunMoved, KillSwitch, LatchReleased)
 
 
 class Instant:
@@ -88,6 +98,13 @@ class Instant:
                 late = self._playback.recorded.late(at, held_by(state))
                 return [ClockTicked(at, late, self.session)]
         return []
+
+    def switched(self, state: EngineState, told: Sequence[Event]) -> list[Event]:
+        """What comes before people's switches: the session begins before anything is judged because of them."""
+        if state.session == self.session or not any(isinstance(event, _SWITCHES) for event in told):
+            return []
+        at = max(self._opens, state.now)
+        return [ClockTicked(at, self._playback.recorded.late(at, held_by(state)), self.session)]
 
     def closing(self) -> list[Event]:
         """What comes once all is told that happened in between: silent feeds, then the bars themselves."""

@@ -267,6 +267,8 @@ class Loop:
         # are always taken in, again too, in the order of their numbers.
         rows = [row for row in inbox.unapplied(conn, desk.run_id) if row.id > self._applied]
         told = events_of(rows)
+        if instant is not None:
+            says = [*says, *instant.switched(state, told)]
         effects = turn(state, says, told)
         if instant is not None and closing:
             effects += turn(state, instant.closing(), ())

@@ -63,5 +63,6 @@ def begin_again(
                 says = instant.trading(state)
             case Part.ANSWERED:
                 effects += turn(state, instant.closing(), ())
-        effects += turn(state, says, told.get(part, ()))
+        heard = told.get(part, ())
+        effects += turn(state, [*says, *instant.switched(state, heard)], heard)
     return effects

@@ -98,7 +98,7 @@ def test_without_a_name_what_was_left_unfinished_goes_on_and_what_is_over_does_n
 
 
 def test_a_run_that_nobody_takes_up_makes_way_for_the_one_that_begins(player: Player, begin: Begin) -> None:
-    player.crash(Step.TICK_COMMITTED, 5)
+    player.crash(Step.TICK_DONE, 5)
     player.play(run_id=None, fresh=True)
     with begin() as conn:
         left = the_run(conn)
@@ -190,7 +190,7 @@ def test_who_lost_the_lead_writes_nothing_more_and_leaves_the_run_to_the_next(pl
             assert runs.adopt(conn, RUN, epoch=epoch)
 
     with pytest.raises(LeadLost):
-        player.play(At(Step.MARKET_SHOWN, take_over, 6))  # type: ignore[arg-type]
+        player.play(At(Step.TICK_DONE, take_over, 5))  # type: ignore[arg-type]
     with begin() as conn:
         run = the_run(conn)
     assert (run.state, run.feed_cursor) == ("RUNNING", 5)
