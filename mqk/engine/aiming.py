@@ -65,7 +65,7 @@ def aim(state: EngineState, targets: Targets, reason: str, effects: list[Effect]
             if _may_take_back(state, line, buying=buying):
                 pull(state, state.working_of(line.symbol, intent.side.opposite), reason, effects)
             growing = 0
-        if reducing and intent.side in line.brackets and not links(state):
+        if intent.side in line.brackets and (line.qty < 0 if buying else line.qty > 0) and not links(state):
             # It would trade beside the stop of what is still held: asked for again once that is out.
             growing = 0
         # What crosses zero is two orders: getting out is free, whatever is said about going on to the other side.

@@ -143,6 +143,8 @@ def _begin(state: EngineState, line: Line, side: Side, parent: str, want: Target
 def tend(state: EngineState, line: Line, effects: list[Effect]) -> None:
     """Bring what guards the symbol's position in line with what is held."""
     for bracket in tuple(line.brackets.values()):
+        if line.brackets.get(bracket.side) is not bracket:
+            continue  # what the one before it asked for has ended it
         held = _held(line, bracket.side)
         if held <= 0:
             _close(state, line, bracket, effects)
