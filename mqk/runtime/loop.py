@@ -9,10 +9,24 @@ them. What does not: when they happen (jobs.py).
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from mqk.brokers import BrokerUnavailable
-from mqk.engine import Cancel, Cancelled, EngineError, Filled, Refused, Rejected, Replace, Submit
+from mqk.engine import (
+    Cancel,
+    Cancelled,
+    EngineError,
+    Filled,
+    Informing,
+    KillSwitch,
+    LatchReleased,
+    Refused,
+    Rejected,
+    Replace,
+    RunMoved,
+    Submit,
+)
 from mqk.runtime import lifecycle
 from mqk.runtime.books import broker_book, reconcile, standing_of
 from mqk.runtime.desk import ACTOR, events_of, receive
@@ -267,6 +281,10 @@ class Loop:
         # are always taken in, again too, in the order of their numbers.
         rows = [row for row in inbox.unapplied(conn, desk.run_id) if row.id > self._applied]
         told = events_of(rows)
+        if instant is None:
+            # What people do, and what informs, counts from the next instant on: nobody else waits for an answer.
+            answers = [not isinstance(event, Informing | KillSwitch | LatchReleased | RunMoved) for event in told]
+            rows, told = list(compress(rows, answers)), list(compress(told, answers))
         if instant is not None:
             says = [*says, *instant.switched(state, told)]
         effects = turn(state, says, told)

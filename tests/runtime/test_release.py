@@ -92,7 +92,7 @@ def test_what_is_released_holds_no_longer_and_the_chain_says_who_asked(stopped: 
     assert asked.seq < told.seq < found["latch_lifted"].seq
 
 
-@pytest.mark.parametrize("crash", [(Step.TICK_STAGED, 22), (Step.TICK_COMMITTED, 22)])
+@pytest.mark.parametrize("crash", [(Step.TICK_BEGUN, 22), (Step.TICK_DONE, 22)])
 def test_a_release_counts_once_across_a_restart(
     stopped: Player, new_database: Callable[[], str], crash: tuple[Step, int]
 ) -> None:
