@@ -67,7 +67,7 @@ OK = "name: passes, at: order, expect: allow"
             cases("name: n, at: order, stale: [order.qty], expect: allow"),
             "MQK-1451",
             "`order.qty` never grows old",
-            "`market.price`, `market.volume`, `market.range` and `clock.skew` do",
+            "`market.price`, `market.volume`, `market.range`, `account.close_out_costs` and `clock.skew` do",
         ),
         (
             cases("name: n, at: order, stale: [market.prise], expect: allow"),
