@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from ctypes import Array, c_int64
+from ctypes import POINTER, Array, c_int64, cast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.backtest.feed import RecordedFeed
 from mqk.backtest.plain import Instants
-from mqk.backtest.playing import Playing, pointer
+from mqk.backtest.playing import Playing, address
 from mqk.backtest.stream import in_order
+from mqk.backtest.targets import column_of
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.compiled import Kernel
 from mqk.engine.kernel.memory import days_of, too_fine
@@ -351,10 +352,10 @@ def play(
     `targets` are signed shares, one for each bar, `HOLD` where there is nothing to say. With `keeps`, the moment of
     each order is kept for the record. Raises BacktestError "data" for a target that is none.
     """
-    wanted = targets if isinstance(targets, array) else array("q", targets)
+    wanted = column_of(targets)
     if len(wanted) != len(columns.symbols):
         raise BacktestError("data", f"{len(columns.symbols)} bars have {len(wanted)} targets")
-    if not kernel.bounded(pointer(wanted), len(wanted)):
+    if not kernel.bounded(cast(address(wanted), POINTER(c_int64)), len(wanted)):
         raise BacktestError("data", f"a target is above {p.SHARES_MOST} shares")
     run = Playing(kernel, columns, targets=wanted, keeps=keeps)
     run.go(len(columns.ends) if until is None else until)

@@ -9,7 +9,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing_extensions import Buffer
 
     Point = tuple[int, int, int]
 
@@ -25,12 +25,11 @@ class Curve:
         self._points: list[Point] = []
         self.add = self._points.append
 
-    def extend(self, ends: Iterable[int], equity: Iterable[int], cash: Iterable[int]) -> None:
-        """Add points that are columns already."""
+    def extend(self, ends: Buffer, equity: Buffer, cash: Buffer) -> None:
+        """Add points that are columns of whole numbers already, of eight bytes each."""
         self._settle()
-        self._ends.extend(ends)
-        self._equity.extend(equity)
-        self._cash.extend(cash)
+        for column, more in zip((self._ends, self._equity, self._cash), (ends, equity, cash), strict=True):
+            column.frombytes(memoryview(more).tobytes())
 
     def end(self, point: Point) -> None:
         """Add the last point of a run that ended within an instant: it stands for any of that instant, or later."""
@@ -49,4 +48,4 @@ class Curve:
         if self._points:
             ends, equity, cash = zip(*self._points, strict=True)
             self._points.clear()
-            self.extend(ends, equity, cash)
+            self.extend(*(array("q", column) for column in (ends, equity, cash)))

@@ -7,17 +7,18 @@ What lives here: the memory of a run, what the strategy wants, and going on. Wha
 from __future__ import annotations
 
 from array import array
-from ctypes import POINTER, addressof, c_int64, cast
-from typing import TYPE_CHECKING, Any, Final
+from ctypes import addressof, c_int64
+from typing import TYPE_CHECKING, Final
 
 from mqk.backtest.errors import BacktestError
 from mqk.engine.kernel import places as p
 from mqk.engine.kernel.columns import Bars
-from mqk.engine.kernel.memory import Memory
+from mqk.engine.kernel.memory import Memory, mapped
 from mqk.strategies import HOLD
 
 if TYPE_CHECKING:
     from mqk.backtest.arrays import Columns
+    from mqk.backtest.targets import Column
     from mqk.engine.kernel.compiled import Kernel
 
 ROOM: Final = 65_536
@@ -58,7 +59,7 @@ class Playing:
         columns: Columns,
         room: int = ROOM,
         *,
-        targets: array[int] | None = None,
+        targets: Column | None = None,
         keeps: bool = False,
     ) -> None:
         if columns.timeframe not in kernel.guards.bundle.timeframes:
@@ -69,10 +70,10 @@ class Playing:
         # With targets, there is room for the one that is being brought about.
         self.wants = array("q", [0] * p.WANT if self._dense else [])
         self._targets = array("q", [HOLD]) if targets is None else targets
-        self.equity, self.cash = array("q", [0]) * count, array("q", [0]) * count
+        self.equity, self.cash = (memoryview(mapped(count)).cast("q")[:count] for _ in range(2))
         # Where all that the kernel works on begins: its memory, facts and answer, the columns, at the end the wants.
         told = (*(getattr(columns, name) for name in Bars._fields), self._targets, self.equity, self.cash, self.wants)
-        self._table = (c_int64 * (_OWN + len(told)))(*[0] * _OWN, *(column.buffer_info()[0] for column in told))
+        self._table = (c_int64 * (_OWN + len(told)))(*[0] * _OWN, *map(address, told))
         self.stopped = 0
         self._begin()
 
@@ -81,11 +82,10 @@ class Playing:
         """How many instants have been played, all of each."""
         return self.memory.block[p.INSTANT]
 
-    def curve(self) -> tuple[array[int], array[int]]:
+    def curve(self) -> tuple[memoryview[int], memoryview[int]]:
         """Equity and cash at each instant that has been played."""
         played = self.played
-        whole = played == len(self.equity)
-        return (self.equity, self.cash) if whole else (self.equity[:played], self.cash[:played])
+        return self.equity[:played], self.cash[:played]
 
     def want(self, bar: int, targets: list[tuple[int, int]]) -> None:
         """Say what a bar is answered with: symbols, in order, and targets within what native code is made for."""
@@ -127,6 +127,10 @@ class Playing:
         self._kernel.play(self._table, last, opened)
 
 
-def pointer(column: array[int]) -> Any:
+def address(column: Column) -> int:
     """Where a column begins, as native code is told it."""
-    return cast(column.buffer_info()[0], POINTER(c_int64))
+    if isinstance(column, array):
+        return column.buffer_info()[0]
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    return np.frombuffer(column, np.int64).ctypes.data

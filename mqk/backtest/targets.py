@@ -9,12 +9,19 @@ from array import array
 from typing import TYPE_CHECKING
 
 from mqk.backtest.errors import BacktestError
-from mqk.strategies import HOLD, ArrayStrategy, SymbolBars
+from mqk.strategies import ArrayStrategy, SymbolBars
 from mqk.strategies.host import ask_in_arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mqk.backtest.arrays import Columns, Rows
 
+    Column = array[int] | memoryview[int]
+    """Whole numbers of eight bytes, one after the other."""
+
+# Formats of memory that are whole numbers of eight bytes, where they are as long as that.
+_WORDS = ("q", "l")
 _TOLD = ("due", "opens", "highs", "lows", "closes", "volumes")
 
 
@@ -42,7 +49,7 @@ def _apart(columns: Columns) -> list[tuple[Rows, SymbolBars]]:
     return found
 
 
-def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
+def targets_of(strategy: ArrayStrategy, columns: Columns) -> Column:
     """What a strategy wants at every bar: it is asked once for each symbol, with the bars of that one alone.
 
     Raises BacktestError "data" for an answer that is not one target for each bar.
@@ -52,16 +59,23 @@ def targets_of(strategy: ArrayStrategy, columns: Columns) -> array[int]:
     series = by_symbol(columns)
     if len(series) == 1:
         return _asked(strategy, series[0][1])
-    targets = array("q", [HOLD]) * len(columns.symbols)
-    answers = np.frombuffer(targets, dtype=np.int64)
+    answers = np.empty(len(columns.symbols), np.int64)
     for rows, bars in series:
         answers[rows] = _asked(strategy, bars)
-    return targets
+    return answers.data
 
 
-def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> array[int]:
-    found = ask_in_arrays(strategy, bars)
-    answer = found if isinstance(found, array) else array("q", found)
+def column_of(numbers: Sequence[int]) -> Column:
+    """Whole numbers as native code can read them: as they are where they lie so already."""
+    if isinstance(numbers, array) and numbers.typecode == "q":
+        return numbers
+    if isinstance(numbers, memoryview) and numbers.format in _WORDS and numbers.itemsize == 8 and numbers.c_contiguous:
+        return numbers
+    return array("q", numbers)
+
+
+def _asked(strategy: ArrayStrategy, bars: SymbolBars) -> Column:
+    answer = column_of(ask_in_arrays(strategy, bars))
     if len(answer) != len(bars.closes):
         raise BacktestError("data", f"{len(bars.closes)} bars of `{bars.symbol}` have {len(answer)} targets")
     return answer

@@ -5,12 +5,12 @@ What lives here: tables and their sizes. What does not: what the places mean (pl
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from ctypes import Array, addressof, c_int64, memmove
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
-from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
 from mqk.engine.kernel import places as p
@@ -21,10 +21,23 @@ if TYPE_CHECKING:
     from mqk.engine.kernel.compiled import Kernel
     from mqk.market import SessionPlan
 
+# A large page, in bytes, where there are any.
+_LARGE: Final = 2 << 20
 _HELD: Final = 8
 """How many symbols are held or at work, on average, as an order is judged, before more room is needed."""
 _FEW: Final = 2**20
 """What the parts of a cost model keep to, so that prices times them stay within 64 bits."""
+
+
+def mapped(count: int) -> mmap.mmap:
+    """Room for so many numbers, all zero: mapped, not filled, as most of it may never be touched.
+
+    In large pages where the system has them, or asking for each small one costs more than playing what it holds.
+    """
+    room = mmap.mmap(-1, -(-8 * max(count, 1) // _LARGE) * _LARGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return room
 
 
 @dataclass(slots=True)
@@ -67,9 +80,8 @@ class Memory:
             (p.AT_GROUP, 4 * len(symbols)),
             (p.AT_STREAMS, (len(windows) + 1) * len(p.STREAMS)),
         )
-        # Mapped, not filled: most of the room is never touched.
         length = p.SCALARS + sum(size for _, size in sizes)
-        block = (c_int64 * length).from_buffer(mmap(-1, 8 * length))
+        block = (c_int64 * length).from_buffer(mapped(length))
         at = p.SCALARS
         for place, size in sizes:
             block[place] = at
